@@ -1,0 +1,217 @@
+/**
+ * What the swarm is to the daemon: offers in, asks out, asks in. Bytes, peers and topics stay below this line.
+ *
+ * Failures are `SwarmError`s with a `code`; a refusal by a provider keeps the provider's code, detail and retry-after.
+ */
+import type { Prices } from '../ledger/price.js'
+
+/** A provider's signed statement (wire.md). Everything a consumer needs to choose and to seal a request. */
+export interface Offer {
+  /** BLAKE2b-256 of the signed bytes. */
+  readonly id: Uint8Array
+  readonly modelRoot: Uint8Array
+  /** At most 96 bytes of UTF-8. */
+  readonly modelName: string
+  readonly quantisation: string
+  /** Number of weights, 0 = unknown. */
+  readonly parameters: number
+  readonly contextLength: number
+  readonly features: readonly OfferFeature[]
+  readonly notice: string | null
+  readonly prices: Prices
+  readonly slots: number
+  /** ed25519: Noise identity and signer of the offer. */
+  readonly nodeKey: Uint8Array
+  /** x25519: content keys are sealed to it. */
+  readonly boxKey: Uint8Array
+  /** Unix milliseconds. */
+  readonly issued: number
+  readonly expires: number
+}
+
+export type OfferFeature = 'chat' | 'completion' | 'embeddings' | 'thoughts' | 'mock'
+
+/** What the provider states about itself; the swarm signs, dates and renews it. */
+export type OfferTerms = Pick<
+  Offer,
+  'modelRoot' | 'modelName' | 'quantisation' | 'parameters' | 'contextLength' | 'features' | 'notice' | 'prices' | 'slots'
+>
+
+export interface AskMessage {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool'
+  readonly content: string
+  readonly name?: string
+}
+
+/** The sealed part of an ask: only the provider can read it. */
+export type AskBody =
+  | {
+      readonly kind: 'generate'
+      readonly prompt:
+        | { readonly kind: 'chat'; readonly messages: readonly AskMessage[] }
+        | { readonly kind: 'text'; readonly text: string }
+        | { readonly kind: 'tokens'; readonly tokens: readonly number[] }
+      readonly sampling: AskSampling
+      readonly stop: readonly string[]
+      readonly logprobs: number | null
+      /** Output tokens delivered before (failover): computation goes on at position `resume.length`. */
+      readonly resume: readonly number[]
+    }
+  | { readonly kind: 'embed'; readonly inputs: readonly (string | readonly number[])[] }
+
+/** `icdf-1` parameters, milli-units (docs/sampling.md). */
+export interface AskSampling {
+  readonly temperatureMilli: number
+  readonly topPMilli: number
+  readonly minPMilli: number
+  readonly topK: number
+  readonly presencePenaltyMilli: number
+  readonly frequencyPenaltyMilli: number
+  readonly repeatPenaltyMilli: number
+  readonly logitBias: readonly (readonly [token: number, milli: number])[]
+  readonly seed: bigint
+}
+
+/** The open part of an ask. */
+export interface AskLimits {
+  /** Output positions, resumed ones included; null = the rest of the context. */
+  readonly maxTokens: number | null
+  /** Microlamports; null = no ceiling but the offer's prices. */
+  readonly maxCost: bigint | null
+  /** Milliseconds the provider may take in all. */
+  readonly deadlineMs: number
+}
+
+export interface AskPosition {
+  readonly token: number
+  readonly logprob: number
+  readonly bytes: Uint8Array
+  readonly top: readonly { readonly token: number; readonly logprob: number; readonly bytes: Uint8Array }[]
+}
+
+export interface AskUsage {
+  readonly prompt: number
+  readonly cached: number
+  readonly output: number
+  readonly thought: number
+}
+
+/** What a consumer sees of one ask, already decrypted and checked for order, count and bounds. */
+export type AnswerEvent =
+  | { readonly type: 'accepted'; readonly queuePosition: number }
+  | { readonly type: 'queued'; readonly position: number }
+  | { readonly type: 'prefill'; readonly done: number; readonly total: number; readonly cached: number }
+  | {
+      readonly type: 'tokens'
+      readonly index: number
+      readonly tokens: readonly number[]
+      readonly channel: 'text' | 'thought'
+      readonly text: string
+      readonly positions: readonly AskPosition[] | null
+    }
+  | { readonly type: 'vectors'; readonly index: number; readonly vectors: readonly Float32Array[] }
+  | { readonly type: 'done'; readonly finish: 'stop' | 'length'; readonly stopText: string | null; readonly usage: AskUsage; readonly providerMs: number }
+
+/** One ask as the provider's daemon sees it. Exactly one of `refuse`, `done`, `fail` ends it; later calls are no-ops. */
+export interface IncomingAsk {
+  /** 16 bytes, unique for this peer. */
+  readonly id: Uint8Array
+  /** The asking peer's Noise key. */
+  readonly peer: Uint8Array
+  readonly offer: Offer
+  readonly body: AskBody
+  readonly limits: AskLimits
+  /** Aborted by cancel, disconnect or deadline; its reason is a `SwarmError`. */
+  readonly signal: AbortSignal
+  accept(queuePosition: number): void
+  refuse(code: RefusalCode, detail: string, retryAfterMs?: number): void
+  queued(position: number): void
+  prefill(done: number, total: number, cached: number): void
+  /** Resolves when the consumer's credit and the socket allow more: await it before producing more. */
+  tokens(frame: Omit<Extract<AnswerEvent, { type: 'tokens' }>, 'type'>): Promise<void>
+  vectors(index: number, vectors: readonly Float32Array[]): Promise<void>
+  done(finish: 'stop' | 'length', stopText: string | null, usage: AskUsage): void
+  fail(code: RefusalCode, detail: string): void
+}
+
+/**
+ * Why a provider says no. Final ones (the caller must change something) are never retried elsewhere; busy ones go to the
+ * next provider before any token.
+ */
+export type RefusalCode =
+  | 'BUSY' // queue full; retryAfterMs says when
+  | 'RATE_LIMITED'
+  | 'OFFER_UNKNOWN' // expired, withdrawn or price changed
+  | 'MODEL_UNLOADING'
+  | 'PAYMENT_REQUIRED'
+  | 'COST_LIMIT'
+  | 'BANNED'
+  | 'CONTEXT_LENGTH_EXCEEDED' // final; detail carries both numbers
+  | 'BAD_REQUEST' // final
+  | 'UNSUPPORTED' // final: a feature this model or engine has not
+  | 'DEADLINE_EXCEEDED'
+  | 'ENGINE_FAILED' // crashed while computing
+
+export interface AskOptions {
+  readonly offer: Offer
+  readonly body: AskBody
+  readonly limits: AskLimits
+  readonly signal: AbortSignal
+}
+
+/** Counters of one connected peer, for `swarmd peers`. */
+export interface PeerView {
+  readonly key: Uint8Array
+  readonly client: boolean
+  readonly since: number
+  readonly software: string
+  readonly roles: readonly ('consumer' | 'provider')[]
+  readonly offers: number
+  readonly asksIn: number
+  readonly asksOut: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly strikes: number
+}
+
+export interface SwarmOptions {
+  /** Noise key pair, ed25519 (32/64 bytes): the node key of a provider, a fresh one for a pure consumer. */
+  readonly keyPair: { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array }
+  /** x25519 pair that content keys are sealed to; providers only. */
+  readonly boxKeyPair: { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array } | null
+  /** DHT bootstrap nodes; null = Hyperswarm's public ones. */
+  readonly bootstrap: readonly { readonly host: string; readonly port: number }[] | null
+  /** Address to bind; '127.0.0.1' for loopback swarms, null = all. */
+  readonly host: string | null
+  /** 32 bytes: genesis hash of the chain, or the hash of a private network's name. */
+  readonly network: Uint8Array
+  /** Mixed into every topic; null = open. */
+  readonly invite: Uint8Array | null
+  /** Node keys that may connect; null = all. */
+  readonly allow: readonly Uint8Array[] | null
+  readonly software: string
+  readonly onAsk: ((ask: IncomingAsk) => void) | null
+  readonly now?: () => number
+}
+
+export interface Swarm {
+  /** Resolves once the DHT is bootstrapped and the lobby lookup has run once. Idempotent. */
+  ready(): Promise<void>
+  close(): Promise<void>
+  readonly publicKey: Uint8Array
+  /** Announces the model's topic and keeps a signed offer fresh. Returns a handle that withdraws it. */
+  serve(terms: OfferTerms): { readonly offer: Offer; withdraw(): Promise<void> }
+  /** Every valid offer this node knows, its own excluded. */
+  offers(): readonly Offer[]
+  /** Joins a model's topic as a client (or keeps it joined); resolves after the first round of the lookup. */
+  lookup(modelRoot: Uint8Array): Promise<void>
+  /**
+   * Asks one provider. The iterator throws a `SwarmError` on refusal, loss (`PEER_LOST`), bad protocol or abort
+   * (`CANCELLED`, `DEADLINE_EXCEEDED`); returning early cancels. Credit follows the reader's pace.
+   */
+  ask(options: AskOptions): AsyncIterable<AnswerEvent>
+  peers(): readonly PeerView[]
+  /** `offers`: the table changed. `peers`: a connection came or went. */
+  on(event: 'offers' | 'peers', listener: () => void): this
+  off(event: 'offers' | 'peers', listener: () => void): this
+}
