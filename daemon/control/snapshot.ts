@@ -1,0 +1,116 @@
+/**
+ * One picture of a running node, as the control socket sends it and as `swarmd status --json` prints it.
+ *
+ * JSON values only: keys are hex, amounts are decimal strings, times are Unix milliseconds. A snapshot never holds a
+ * prompt, an answer, a secret key, an API key or an invite. Fields may be added; none is ever re-meant.
+ */
+export interface NodeSnapshot {
+  readonly version: string
+  readonly pid: number
+  readonly started: number
+  readonly dataDir: string
+  readonly state: 'starting' | 'ready' | 'stopping'
+  /** null = started with `--no-api`. */
+  readonly api: ApiView | null
+  readonly network: NetworkView
+  /** Hex ed25519 key that peers see. A pure consumer's changes at each start. */
+  readonly nodeKey: string
+  readonly served: readonly ServedModelView[]
+  /** Everything that can be asked now, here or in the swarm. */
+  readonly models: readonly ModelView[]
+  readonly peers: readonly PeerSummary[]
+  /** As a consumer: what came in through the local API. */
+  readonly requests: RequestCounts
+  /** As a provider: what peers asked of this node. */
+  readonly provided: RequestCounts
+  /** Sentences for a person, newest last, at most 32. */
+  readonly warnings: readonly string[]
+}
+
+export interface ApiView {
+  readonly url: string
+  readonly keyed: boolean
+  readonly state: 'listening' | 'closed'
+}
+
+export interface NetworkView {
+  readonly name: string
+  readonly state: 'offline' | 'joining' | 'joined'
+  /** `host:port` each; null = the public bootstrap nodes. */
+  readonly bootstrap: readonly string[] | null
+  /** `host:port` the DHT listens on; null before it does. */
+  readonly address: string | null
+  /** `firewalled` nodes are reached by hole punching; null = not known yet. */
+  readonly firewalled: boolean | null
+  readonly invited: boolean
+  /** Number of keys on the allow-list; null = open to all. */
+  readonly allowed: number | null
+}
+
+export interface ServedModelView {
+  /** As given on the command line or in the config file. */
+  readonly source: string
+  /** null until the file has been read. */
+  readonly name: string | null
+  readonly root: string | null
+  readonly state: 'downloading' | 'hashing' | 'loading' | 'ready' | 'restarting' | 'failed' | 'closed'
+  /** 0..1000 of the present state; null where there is nothing to count. */
+  readonly progressMilli: number | null
+  /** Why it failed, with what to do; null otherwise. */
+  readonly error: string | null
+  readonly active: number
+  readonly queued: number
+  readonly slots: number
+  readonly contextLength: number | null
+  readonly prices: PriceView
+  /** Announced to the swarm. */
+  readonly offered: boolean
+}
+
+/** Lamports per million tokens, decimal. */
+export interface PriceView {
+  readonly input: string
+  readonly cached: string
+  readonly output: string
+}
+
+export interface ModelView {
+  readonly id: string
+  readonly root: string
+  readonly aliases: readonly string[]
+  readonly contextLength: number
+  readonly quantisation: string
+  /** Number of weights; 0 = unknown. */
+  readonly parameters: number
+  readonly features: readonly string[]
+  /** Lowest among the providers; null = computed here. */
+  readonly price: PriceView | null
+  readonly providers: number
+  readonly local: boolean
+  readonly tokensPerSecond: number | null
+  readonly ttftMs: number | null
+  readonly notice: string | null
+}
+
+export interface PeerSummary {
+  readonly key: string
+  /** Whether this node dialled. */
+  readonly client: boolean
+  readonly since: number
+  readonly software: string
+  readonly roles: readonly string[]
+  readonly offers: number
+  readonly asksIn: number
+  readonly asksOut: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly strikes: number
+}
+
+export interface RequestCounts {
+  readonly active: number
+  readonly total: number
+  readonly failed: number
+  readonly promptTokens: number
+  readonly outputTokens: number
+}

@@ -1,0 +1,55 @@
+/**
+ * Failures of the daemon itself. Callers match `code`; a code is never reused or re-meant. Messages say what happened and
+ * what to do.
+ */
+export type DaemonErrorCode =
+  | 'CONFIG_INVALID' // a flag, an environment variable or a config key: names it, what was given, what is allowed
+  | 'CONFIG_UNREADABLE'
+  | 'DATA_UNUSABLE' // the data folder cannot be created, read or written
+  | 'DATA_LOCKED' // another daemon uses the data folder; says which
+  | 'IDENTITY_UNSAFE' // the seed file is malformed or readable by others
+  | 'PORT_IN_USE'
+  | 'NOT_RUNNING' // no daemon answers on the control socket of the data folder
+  | 'CONTROL_FAILED' // the control socket answered with an error or not in its protocol
+
+export class DaemonError extends Error {
+  readonly code: DaemonErrorCode
+
+  private constructor(code: DaemonErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'DaemonError'
+    this.code = code
+  }
+
+  static CONFIG_INVALID(message: string): DaemonError {
+    return new DaemonError('CONFIG_INVALID', message)
+  }
+
+  static CONFIG_UNREADABLE(message: string, cause?: unknown): DaemonError {
+    return new DaemonError('CONFIG_UNREADABLE', message, { cause })
+  }
+
+  static DATA_UNUSABLE(message: string, cause?: unknown): DaemonError {
+    return new DaemonError('DATA_UNUSABLE', message, { cause })
+  }
+
+  static DATA_LOCKED(message: string): DaemonError {
+    return new DaemonError('DATA_LOCKED', message)
+  }
+
+  static IDENTITY_UNSAFE(message: string): DaemonError {
+    return new DaemonError('IDENTITY_UNSAFE', message)
+  }
+
+  static PORT_IN_USE(message: string): DaemonError {
+    return new DaemonError('PORT_IN_USE', message)
+  }
+
+  static NOT_RUNNING(message: string): DaemonError {
+    return new DaemonError('NOT_RUNNING', message)
+  }
+
+  static CONTROL_FAILED(message: string, cause?: unknown): DaemonError {
+    return new DaemonError('CONTROL_FAILED', message, { cause })
+  }
+}
