@@ -53,3 +53,9 @@ export class DaemonError extends Error {
     return new DaemonError('CONTROL_FAILED', message, { cause })
   }
 }
+
+/** The code of any folder's error; null for errors that carry none. */
+export function codeOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error)) return null
+  return typeof error.code === 'string' ? error.code : null
+}
