@@ -25,7 +25,8 @@ export function lamports(value: bigint): Lamports {
 
 /** The only door to `MicroLamports`. Throws `AMOUNT_OUT_OF_RANGE` when negative or above 2^64 lamports. */
 export function microLamports(value: bigint): MicroLamports {
-  if (value < 0n || value > MAX_MICRO) throw LedgerError.AMOUNT_OUT_OF_RANGE(`${value} is not an amount of microlamports`)
+  if (value < 0n || value > MAX_MICRO)
+    throw LedgerError.AMOUNT_OUT_OF_RANGE(`${value} is not an amount of microlamports`)
   return value as MicroLamports
 }
 

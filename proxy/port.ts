@@ -118,9 +118,28 @@ export type GenerateEvent =
   | { readonly type: 'queued'; readonly position: number }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number }
   /** Once, before the first text: who computes, and under which request id. */
-  | { readonly type: 'started'; readonly id: string; readonly model: string; readonly provider: string; readonly promptTokens: number; readonly seed: bigint }
-  | { readonly type: 'text'; readonly channel: 'text' | 'thought'; readonly text: string; readonly tokens: readonly number[]; readonly logprobs: readonly TokenLogprob[] | null }
-  | { readonly type: 'done'; readonly finish: FinishReason; readonly stopText: string | null; readonly usage: GenerateUsage; readonly receipt: CallReceipt }
+  | {
+      readonly type: 'started'
+      readonly id: string
+      readonly model: string
+      readonly provider: string
+      readonly promptTokens: number
+      readonly seed: bigint
+    }
+  | {
+      readonly type: 'text'
+      readonly channel: 'text' | 'thought'
+      readonly text: string
+      readonly tokens: readonly number[]
+      readonly logprobs: readonly TokenLogprob[] | null
+    }
+  | {
+      readonly type: 'done'
+      readonly finish: FinishReason
+      readonly stopText: string | null
+      readonly usage: GenerateUsage
+      readonly receipt: CallReceipt
+    }
 
 /** `prompt` includes `cached`; `output` includes `thought`. */
 export interface GenerateUsage {

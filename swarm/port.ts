@@ -34,7 +34,15 @@ export type OfferFeature = 'chat' | 'completion' | 'embeddings' | 'thoughts' | '
 /** What the provider states about itself; the swarm signs, dates and renews it. */
 export type OfferTerms = Pick<
   Offer,
-  'modelRoot' | 'modelName' | 'quantisation' | 'parameters' | 'contextLength' | 'features' | 'notice' | 'prices' | 'slots'
+  | 'modelRoot'
+  | 'modelName'
+  | 'quantisation'
+  | 'parameters'
+  | 'contextLength'
+  | 'features'
+  | 'notice'
+  | 'prices'
+  | 'slots'
 >
 
 export interface AskMessage {
@@ -110,7 +118,13 @@ export type AnswerEvent =
       readonly positions: readonly AskPosition[] | null
     }
   | { readonly type: 'vectors'; readonly index: number; readonly vectors: readonly Float32Array[] }
-  | { readonly type: 'done'; readonly finish: 'stop' | 'length'; readonly stopText: string | null; readonly usage: AskUsage; readonly providerMs: number }
+  | {
+      readonly type: 'done'
+      readonly finish: 'stop' | 'length'
+      readonly stopText: string | null
+      readonly usage: AskUsage
+      readonly providerMs: number
+    }
 
 /** One ask as the provider's daemon sees it. Exactly one of `refuse`, `done`, `fail` ends it; later calls are no-ops. */
 export interface IncomingAsk {

@@ -89,7 +89,12 @@ export type EngineEvent =
       readonly finish: 'stop' | 'length'
       /** The stop string that ended it, if one did. */
       readonly stopText: string | null
-      readonly usage: { readonly prompt: number; readonly cached: number; readonly output: number; readonly thought: number }
+      readonly usage: {
+        readonly prompt: number
+        readonly cached: number
+        readonly output: number
+        readonly thought: number
+      }
     }
 
 export interface EmbedJob {
@@ -114,10 +119,13 @@ export interface Engine {
   readonly load: EngineLoad
   /**
    * Ends after one `done`, or throws: `CONTEXT_LENGTH_EXCEEDED` (with both numbers in `context`), `QUEUE_FULL`,
-   * `BAD_REQUEST`, `NO_CHAT_TEMPLATE`, `ENGINE_CRASHED`, `CANCELLED`. Aborting stops the decode within one batch. The
+   * `BAD_REQUEST`, `NO_CHAT_TEMPLATE`, `ENGINE_CRASHED`, `CANCELLED`. Aborting, or returning from the iterator early, stops the decode within one batch. The
    * consumer's pace is the back-pressure: at most a bounded number of events is buffered.
    */
   generate(job: GenerateJob, signal: AbortSignal): AsyncIterable<EngineEvent>
-  embed(job: EmbedJob, signal: AbortSignal): Promise<{ readonly vectors: readonly Float32Array[]; readonly promptTokens: number }>
+  embed(
+    job: EmbedJob,
+    signal: AbortSignal,
+  ): Promise<{ readonly vectors: readonly Float32Array[]; readonly promptTokens: number }>
   close(): Promise<void>
 }

@@ -1,0 +1,34 @@
+/**
+ * What a failure on the provider's machine means to the peer that asked. Engine messages are written for callers and
+ * travel as they are; anything unforeseen is named without its text, which could hold a path of this machine.
+ */
+import type { RefusalCode } from '../../swarm/port.js'
+import { codeOf } from '../errors.js'
+
+export interface Refusal {
+  readonly code: RefusalCode
+  readonly detail: string
+  readonly retryAfterMs: number
+}
+
+const BUSY_RETRY_MS = 2000
+
+const REFUSALS: Readonly<Record<string, { code: RefusalCode; retryAfterMs: number }>> = {
+  CONTEXT_LENGTH_EXCEEDED: { code: 'CONTEXT_LENGTH_EXCEEDED', retryAfterMs: 0 },
+  BAD_REQUEST: { code: 'BAD_REQUEST', retryAfterMs: 0 },
+  NO_CHAT_TEMPLATE: { code: 'UNSUPPORTED', retryAfterMs: 0 },
+  UNSUPPORTED: { code: 'UNSUPPORTED', retryAfterMs: 0 },
+  QUEUE_FULL: { code: 'BUSY', retryAfterMs: BUSY_RETRY_MS },
+  ENGINE_NOT_READY: { code: 'BUSY', retryAfterMs: BUSY_RETRY_MS },
+  ENGINE_CRASHED: { code: 'ENGINE_FAILED', retryAfterMs: BUSY_RETRY_MS },
+  DEADLINE_EXCEEDED: { code: 'DEADLINE_EXCEEDED', retryAfterMs: 0 },
+}
+
+export function refusalOf(error: unknown): Refusal {
+  const code = codeOf(error)
+  const known = code === null ? undefined : REFUSALS[code]
+  if (!known || !(error instanceof Error)) {
+    return { code: 'ENGINE_FAILED', detail: 'The engine failed on this request.', retryAfterMs: BUSY_RETRY_MS }
+  }
+  return { ...known, detail: error.message }
+}
