@@ -1,0 +1,263 @@
+/**
+ * Every setting, once: its place in the config file, its flag, its environment variable, what it may be and what it is
+ * when nobody says. Parsing, `--help`, the commented template and docs/config.md all come from this table.
+ */
+import { bytes32, hostPort, integer, listOf, mapOf, oneOf, origin, text, unsigned64, yesOrNo } from './config-kinds.js'
+import type { Kind } from './config-kinds.js'
+
+export interface Key<T, F> {
+  /** Dotted place in the TOML file. */
+  readonly file: string
+  /** Commander's notation; null = not on the command line (secrets would show in the process list). */
+  readonly flag: string | null
+  readonly env: string
+  readonly kind: Kind<T>
+  readonly fallback: F
+  readonly about: string
+  /** A TOML value for the template. */
+  readonly example: string
+  /** Never printed. */
+  readonly secret?: boolean
+  /** Relative to the config file's folder, or to the working folder when it comes from a flag or the environment. */
+  readonly path?: boolean
+}
+
+function key<T, F>(spec: Key<T, F>): Key<T, F> {
+  return spec
+}
+
+const aPath = text('a path', /^[^\0]{1,4096}$/)
+const lamports = unsigned64('lamports per million tokens')
+
+export const KEYS = {
+  dataDir: key({
+    file: 'data',
+    flag: '--data <dir>',
+    env: 'SWARMD_DATA',
+    kind: aPath,
+    fallback: null,
+    about: 'data folder: seed, lock, control socket; one running node each',
+    example: '"~/.local/share/swarmd"',
+    path: true,
+  }),
+  cacheDir: key({
+    file: 'cache',
+    flag: null,
+    env: 'SWARMD_CACHE',
+    kind: aPath,
+    fallback: null,
+    about: 'cache folder: downloaded models, hashes of model files; may be deleted at any time',
+    example: '"~/.cache/swarmd"',
+    path: true,
+  }),
+  api: key({
+    file: 'api.enabled',
+    flag: '--no-api',
+    env: 'SWARMD_API',
+    kind: yesOrNo,
+    fallback: true,
+    about: 'without the local HTTP API',
+    example: 'true',
+  }),
+  host: key({
+    file: 'api.host',
+    flag: '--host <address>',
+    env: 'SWARMD_HOST',
+    kind: text('a host name or an IP address', /^[A-Za-z0-9.:_-]{1,253}$/),
+    fallback: '127.0.0.1',
+    about: 'address the local API listens on; anything but loopback needs an API key',
+    example: '"127.0.0.1"',
+  }),
+  port: key({
+    file: 'api.port',
+    flag: '--port <n>',
+    env: 'SWARMD_PORT',
+    kind: integer(0, 65535, 'any free port, printed'),
+    fallback: 8080,
+    about: 'port of the local API; 0 = any free port, printed',
+    example: '8080',
+  }),
+  apiKeyFile: key({
+    file: 'api.key_file',
+    flag: '--api-key-file <file>',
+    env: 'SWARMD_API_KEY_FILE',
+    kind: aPath,
+    fallback: null,
+    about: 'file whose first line is the key that callers of the API must send',
+    example: '"api.key"',
+    path: true,
+  }),
+  apiKey: key({
+    file: 'api.key',
+    flag: null,
+    env: 'SWARMD_API_KEY',
+    kind: text('8 to 256 printable characters without spaces', /^[\x21-\x7e]{8,256}$/),
+    fallback: null,
+    about: 'the key itself; prefer key_file',
+    example: '"a-long-random-string"',
+    secret: true,
+  }),
+  allowOrigins: key({
+    file: 'api.allow_origins',
+    flag: '--allow-origin <origin...>',
+    env: 'SWARMD_ALLOW_ORIGINS',
+    kind: listOf(origin, 64),
+    fallback: [],
+    about: 'web pages beyond localhost that may call the API from a browser',
+    example: '["https://chat.example"]',
+  }),
+  bodyLimitMb: key({
+    file: 'api.body_limit_mb',
+    flag: null,
+    env: 'SWARMD_BODY_LIMIT_MB',
+    kind: integer(1, 1024),
+    fallback: 20,
+    about: 'largest request body in MB',
+    example: '20',
+  }),
+  network: key({
+    file: 'swarm.network',
+    flag: '--network <name>',
+    env: 'SWARMD_NETWORK',
+    kind: text('1 to 64 letters, digits, dots, dashes or underscores', /^[A-Za-z0-9._-]{1,64}$/),
+    fallback: 'public',
+    about: 'name of the network to join; nodes meet only those of the same name',
+    example: '"public"',
+  }),
+  bootstrap: key({
+    file: 'swarm.bootstrap',
+    flag: '--bootstrap <host:port...>',
+    env: 'SWARMD_BOOTSTRAP',
+    kind: listOf(hostPort, 32),
+    fallback: [],
+    about: 'DHT nodes to start from instead of the public ones; repeatable',
+    example: '["192.0.2.7:49737"]',
+  }),
+  swarmHost: key({
+    file: 'swarm.host',
+    flag: '--swarm-host <address>',
+    env: 'SWARMD_SWARM_HOST',
+    kind: text('an IP address', /^[0-9a-fA-F.:]{2,45}$/),
+    fallback: null,
+    about: 'address the swarm binds to; 127.0.0.1 for nodes on one machine only',
+    example: '"127.0.0.1"',
+  }),
+  offline: key({
+    file: 'swarm.offline',
+    flag: '--offline',
+    env: 'SWARMD_OFFLINE',
+    kind: yesOrNo,
+    fallback: false,
+    about: 'never touch the network: only models served by this node',
+    example: 'false',
+  }),
+  invite: key({
+    file: 'swarm.invite',
+    flag: null,
+    env: 'SWARMD_INVITE',
+    kind: bytes32,
+    fallback: null,
+    about: 'secret shared by a group: only nodes with the same one find each other (openssl rand -hex 32)',
+    example: '"64 hexadecimal digits"',
+    secret: true,
+  }),
+  allow: key({
+    file: 'swarm.allow',
+    flag: '--allow <key...>',
+    env: 'SWARMD_ALLOW',
+    kind: listOf(bytes32, 4096),
+    fallback: null,
+    about: 'node keys that may connect; repeatable; everybody when not given',
+    example: '["64 hexadecimal digits"]',
+  }),
+  threads: key({
+    file: 'engine.threads',
+    flag: '--threads <n>',
+    env: 'SWARMD_THREADS',
+    kind: integer(1, 1024),
+    fallback: null,
+    about: 'compute threads for all models together; physical cores minus one when not given',
+    example: '4',
+  }),
+  slots: key({
+    file: 'engine.slots',
+    flag: '--slots <n>',
+    env: 'SWARMD_SLOTS',
+    kind: integer(1, 256),
+    fallback: null,
+    about: 'requests a model answers at the same time',
+    example: '4',
+  }),
+  context: key({
+    file: 'engine.context',
+    flag: '--context <tokens>',
+    env: 'SWARMD_CONTEXT',
+    kind: integer(64, 16_777_216),
+    fallback: null,
+    about: 'context length of each slot in tokens; what model and memory allow when not given',
+    example: '8192',
+  }),
+  priceIn: key({
+    file: 'prices.input',
+    flag: '--price-in <lamports>',
+    env: 'SWARMD_PRICE_IN',
+    kind: lamports,
+    fallback: 0n,
+    about: 'lamports per million prompt tokens',
+    example: '0',
+  }),
+  priceCached: key({
+    file: 'prices.cached',
+    flag: '--price-cached <lamports>',
+    env: 'SWARMD_PRICE_CACHED',
+    kind: lamports,
+    fallback: null,
+    about: 'lamports per million prompt tokens found in the cache; the input price when not given',
+    example: '0',
+  }),
+  priceOut: key({
+    file: 'prices.output',
+    flag: '--price-out <lamports>',
+    env: 'SWARMD_PRICE_OUT',
+    kind: lamports,
+    fallback: 0n,
+    about: 'lamports per million generated tokens',
+    example: '0',
+  }),
+  aliases: key({
+    file: 'aliases',
+    flag: '--alias <name=model...>',
+    env: 'SWARMD_ALIASES',
+    kind: mapOf(256),
+    fallback: {},
+    about: 'further names for models; "*" catches every name that nothing else matches',
+    example: '{ "gpt-4o-mini" = "qwen3-8b:q4_k_m" }',
+  }),
+  logLevel: key({
+    file: 'log.level',
+    flag: '--log-level <level>',
+    env: 'SWARMD_LOG_LEVEL',
+    kind: oneOf('debug', 'info', 'warn', 'error', 'silent'),
+    fallback: 'info',
+    about: 'how much the daemon logs: debug, info, warn, error or silent',
+    example: '"info"',
+  }),
+  logFile: key({
+    file: 'log.file',
+    flag: null,
+    env: 'SWARMD_LOG_FILE',
+    kind: aPath,
+    fallback: null,
+    about: 'file for the log (JSON lines); standard error when not given',
+    example: '"swarmd.log"',
+    path: true,
+  }),
+}
+
+export type ConfigKey = keyof typeof KEYS
+type ValueOf<K> = K extends Key<infer T, infer F> ? T | F : never
+
+/** Every setting with its value; null = not given and without a fixed default. */
+export type Config = { readonly [K in ConfigKey]: ValueOf<(typeof KEYS)[K]> }
+
+export const CONFIG_KEYS = Object.keys(KEYS) as readonly ConfigKey[]

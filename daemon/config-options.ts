@@ -1,0 +1,144 @@
+/**
+ * From the effective configuration to the node's options: the checks that concern more than one setting live here.
+ */
+import { readFileSync } from 'node:fs'
+import { price } from '../ledger/price.js'
+import type { Prices } from '../ledger/price.js'
+import type { LoadedConfig } from './config.js'
+import { settleSource } from './config-models.js'
+import type { ConfiguredModel } from './config-models.js'
+import { codeOf, DaemonError } from './errors.js'
+import type { ApiOptions, ModelOptions, NodeOptions, SwarmSettings } from './node-options.js'
+
+export interface Served {
+  /** From the command line; empty = the config file's `[[models]]`. */
+  readonly sources: readonly string[]
+  /** `--name`; only with one source. */
+  readonly name: string | null
+  /** `--tokens-per-second`, for `mock`. */
+  readonly tokensPerSecond: number
+  readonly cwd: string
+}
+
+const PUBLIC = 'public'
+
+/** Throws `CONFIG_INVALID`. `served` null = none, whatever the config file says. */
+export function nodeOptions(loaded: LoadedConfig, served: Served | null, version: string): NodeOptions {
+  const swarm = swarmSettings(loaded)
+  const models = served === null ? [] : modelOptions(loaded, served)
+  if (swarm?.network === PUBLIC && models.some((model) => model.mock !== null)) {
+    throw DaemonError.CONFIG_INVALID(
+      'A mock model never joins the public network. Give a private one with --network NAME, or --offline.',
+    )
+  }
+  const api = loaded.config.api ? apiOptions(loaded) : null
+  return {
+    version,
+    dataDir: loaded.dataDir,
+    cacheDir: loaded.cacheDir,
+    models,
+    api,
+    swarm,
+    aliases: loaded.config.aliases,
+  }
+}
+
+function modelOptions(loaded: LoadedConfig, served: Served): readonly ModelOptions[] {
+  const { config } = loaded
+  if (served.name !== null && served.sources.length !== 1) {
+    throw DaemonError.CONFIG_INVALID('--name goes with exactly one model on the command line.')
+  }
+  // A source named on the command line takes what the config file says of it; flags win over both.
+  const wanted: readonly ConfiguredModel[] =
+    served.sources.length === 0
+      ? loaded.models
+      : served.sources.map((given) => {
+          const source = settleSource(given, served.cwd)
+          return loaded.models.find((model) => model.source === source) ?? { ...NOTHING_SAID, source }
+        })
+  const flagged = (key: 'slots' | 'context' | 'threads' | 'priceIn' | 'priceCached' | 'priceOut'): boolean =>
+    loaded.origins[key].from === 'flag'
+  return wanted.map((model) => ({
+    source: model.source,
+    name: served.name ?? model.name,
+    prices: pricesOf(
+      flagged('priceIn') ? config.priceIn : (model.priceIn ?? config.priceIn),
+      flagged('priceCached') ? config.priceCached : (model.priceCached ?? config.priceCached),
+      flagged('priceOut') ? config.priceOut : (model.priceOut ?? config.priceOut),
+    ),
+    slots: flagged('slots') ? config.slots : (model.slots ?? config.slots),
+    contextLength: flagged('context') ? config.context : (model.context ?? config.context),
+    threads: flagged('threads') ? config.threads : (model.threads ?? config.threads),
+    mock: model.source === 'mock' ? { tokensPerSecond: served.tokensPerSecond } : null,
+  }))
+}
+
+const NOTHING_SAID: Omit<ConfiguredModel, 'source'> = {
+  name: null,
+  slots: null,
+  context: null,
+  threads: null,
+  priceIn: null,
+  priceCached: null,
+  priceOut: null,
+}
+
+function pricesOf(input: bigint, cached: bigint | null, output: bigint): Prices {
+  return { input: price(input), cached: price(cached ?? input), output: price(output) }
+}
+
+function apiOptions(loaded: LoadedConfig): ApiOptions {
+  const { config } = loaded
+  const key = config.apiKey ?? (config.apiKeyFile === null ? null : readKeyFile(config.apiKeyFile))
+  if (key === null && !isLoopback(config.host)) {
+    throw DaemonError.CONFIG_INVALID(
+      `The API would listen on ${config.host}, where others can reach it and spend: that needs a key. ` +
+        'Give one with --api-key-file FILE or SWARMD_API_KEY, or listen on 127.0.0.1.',
+    )
+  }
+  return {
+    host: config.host,
+    port: config.port,
+    key,
+    allowOrigins: config.allowOrigins,
+    bodyLimit: config.bodyLimitMb * 1_048_576,
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function readKeyFile(path: string): string {
+  let content: string
+  try {
+    content = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw DaemonError.CONFIG_UNREADABLE(
+      `The API key file ${path} cannot be read (${codeOf(error) ?? 'unknown reason'}).`,
+      error,
+    )
+  }
+  const key = content.split('\n')[0]?.trim() ?? ''
+  if (/^[\x21-\x7e]{8,256}$/.test(key)) return key
+  throw DaemonError.CONFIG_INVALID(
+    `The first line of the API key file ${path} must be 8 to 256 printable characters without spaces.`,
+  )
+}
+
+function swarmSettings(loaded: LoadedConfig): SwarmSettings | null {
+  const { config } = loaded
+  if (config.offline) return null
+  if (config.invite !== null && config.network === PUBLIC) {
+    throw DaemonError.CONFIG_INVALID(
+      'An invite closes a private network: give that network a name with --network NAME (any but "public").',
+    )
+  }
+  return {
+    bootstrap: config.bootstrap.length === 0 ? null : config.bootstrap,
+    host: config.swarmHost,
+    network: config.network,
+    invite: config.invite,
+    allow: config.allow,
+  }
+}
