@@ -1,0 +1,182 @@
+/** A client of the control socket: the commands, and later the screens. */
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { codeOf, DaemonError } from '../errors.js'
+import { controlAddress } from '../paths.js'
+import { LineCutter } from './lines.js'
+import { CONTROL_PROTOCOL, isSnapshot, MAX_ANSWER_BYTES, parseMessage } from './protocol.js'
+import type { ControlMessage, Hello, Method } from './protocol.js'
+import type { NodeSnapshot } from './snapshot.js'
+
+export interface ControlTarget {
+  readonly dataDir: string
+  readonly runtimeDir: string | undefined
+  /** How long the daemon may take for one answer. */
+  readonly timeoutMs?: number
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000
+
+/**
+ * Connects and waits for the daemon's hello. Throws `NOT_RUNNING` when nobody listens, `CONTROL_FAILED` when whoever listens
+ * does not speak this protocol in time.
+ */
+export async function connectControl(target: ControlTarget): Promise<ControlClient> {
+  const { path } = controlAddress(target.dataDir, target.runtimeDir)
+  const client = new ControlClient(await dial(path, target.dataDir), target.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  try {
+    await client.hello()
+    return client
+  } catch (error) {
+    client.close()
+    throw error
+  }
+}
+
+export class ControlClient {
+  /** Resolves when the connection is gone, from whichever side. */
+  readonly closed: Promise<void>
+  readonly #socket: Socket
+  readonly #timeoutMs: number
+  readonly #waiting = new Map<number, Waiter<unknown>>()
+  readonly #listeners = new Set<(snapshot: NodeSnapshot) => void>()
+  readonly #hello: Promise<Hello>
+  #settleHello: Waiter<Hello> = { resolve: () => undefined, reject: () => undefined }
+  #nextId = 1
+
+  constructor(socket: Socket, timeoutMs: number) {
+    const cutter = new LineCutter(MAX_ANSWER_BYTES)
+    this.#socket = socket
+    this.#timeoutMs = timeoutMs
+    this.#hello = this.#waitFor<Hello>((waiter) => {
+      this.#settleHello = waiter
+    })
+    // Whoever wants it awaits hello(); a connection that ends before that is no unhandled rejection.
+    this.#hello.catch(() => undefined)
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#fail(DaemonError.CONTROL_FAILED('The daemon closed the control connection.'))
+        resolve()
+      })
+    })
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk: Buffer) => {
+      const messages = cutter.push(chunk)?.map(parseMessage)
+      for (const message of messages ?? [null]) {
+        if (message === null) return this.#refuse()
+        this.#receive(message)
+      }
+      return undefined
+    })
+  }
+
+  /** Who answers. */
+  hello(): Promise<Hello> {
+    return this.#hello
+  }
+
+  async snapshot(): Promise<NodeSnapshot> {
+    return asSnapshot(await this.#ask('snapshot'))
+  }
+
+  /** The present snapshot at once, and `listener` with each further one. */
+  async subscribe(listener: (snapshot: NodeSnapshot) => void): Promise<NodeSnapshot> {
+    this.#listeners.add(listener)
+    return asSnapshot(await this.#ask('subscribe'))
+  }
+
+  /** Resolves when the node has begun to end; `closed` resolves when it has let go of the socket. */
+  async stop(): Promise<void> {
+    await this.#ask('stop')
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #ask(method: Method): Promise<unknown> {
+    if (this.#socket.destroyed) return Promise.reject(DaemonError.CONTROL_FAILED('The control connection is closed.'))
+    const id = this.#nextId++
+    const answer = this.#waitFor<unknown>((waiter) => this.#waiting.set(id, waiter))
+    this.#socket.write(`${JSON.stringify({ id, method })}\n`)
+    return answer.finally(() => this.#waiting.delete(id))
+  }
+
+  #waitFor<T>(register: (waiter: Waiter<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(DaemonError.CONTROL_FAILED(`The daemon did not answer within ${this.#timeoutMs / 1000} s.`))
+      }, this.#timeoutMs)
+      register({
+        resolve: (value) => {
+          clearTimeout(timer)
+          resolve(value)
+        },
+        reject: (error) => {
+          clearTimeout(timer)
+          reject(error)
+        },
+      })
+    })
+  }
+
+  #receive(message: ControlMessage): void {
+    if ('hello' in message) {
+      if (message.hello.protocol === CONTROL_PROTOCOL) return this.#settleHello.resolve(message.hello)
+      return this.#refuse(
+        `The running daemon (swarmd ${message.hello.version}) speaks another control protocol: restart it.`,
+      )
+    }
+    if ('event' in message) {
+      for (const listener of this.#listeners) listener(message.snapshot)
+      return undefined
+    }
+    const waiter = this.#waiting.get(message.id)
+    if ('error' in message) waiter?.reject(DaemonError.CONTROL_FAILED(message.error.message))
+    else waiter?.resolve(message.result)
+    return undefined
+  }
+
+  #refuse(why = 'What answers on the control socket is not swarmd.'): void {
+    this.#fail(DaemonError.CONTROL_FAILED(why))
+    this.#socket.destroy()
+  }
+
+  #fail(error: DaemonError): void {
+    this.#settleHello.reject(error)
+    for (const waiter of this.#waiting.values()) waiter.reject(error)
+    this.#waiting.clear()
+  }
+}
+
+interface Waiter<T> {
+  resolve(value: T): void
+  reject(error: Error): void
+}
+
+function asSnapshot(value: unknown): NodeSnapshot {
+  if (isSnapshot(value)) return value
+  throw DaemonError.CONTROL_FAILED('The daemon answered with something that is no snapshot.')
+}
+
+function dial(path: string, dataDir: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+    socket.once('error', (error) => {
+      const code = codeOf(error)
+      const nobody = code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR'
+      reject(
+        nobody
+          ? DaemonError.NOT_RUNNING(`No swarmd runs on the data folder ${dataDir}. Start one with "swarmd up".`)
+          : DaemonError.CONTROL_FAILED(
+              `The control socket ${path} cannot be used (${code ?? 'unknown reason'}).`,
+              error,
+            ),
+      )
+    })
+  })
+}
