@@ -10,6 +10,8 @@ export interface Key<T, F> {
   readonly file: string
   /** Commander's notation; null = not on the command line (secrets would show in the process list). */
   readonly flag: string | null
+  /** The flag may be given several times. */
+  readonly repeat?: boolean
   readonly env: string
   readonly kind: Kind<T>
   readonly fallback: F
@@ -99,7 +101,8 @@ export const KEYS = {
   }),
   allowOrigins: key({
     file: 'api.allow_origins',
-    flag: '--allow-origin <origin...>',
+    flag: '--allow-origin <origin>',
+    repeat: true,
     env: 'SWARMD_ALLOW_ORIGINS',
     kind: listOf(origin, 64),
     fallback: [],
@@ -126,7 +129,8 @@ export const KEYS = {
   }),
   bootstrap: key({
     file: 'swarm.bootstrap',
-    flag: '--bootstrap <host:port...>',
+    flag: '--bootstrap <host:port>',
+    repeat: true,
     env: 'SWARMD_BOOTSTRAP',
     kind: listOf(hostPort, 32),
     fallback: [],
@@ -163,7 +167,8 @@ export const KEYS = {
   }),
   allow: key({
     file: 'swarm.allow',
-    flag: '--allow <key...>',
+    flag: '--allow <key>',
+    repeat: true,
     env: 'SWARMD_ALLOW',
     kind: listOf(bytes32, 4096),
     fallback: null,
@@ -226,7 +231,8 @@ export const KEYS = {
   }),
   aliases: key({
     file: 'aliases',
-    flag: '--alias <name=model...>',
+    flag: '--alias <name=model>',
+    repeat: true,
     env: 'SWARMD_ALIASES',
     kind: mapOf(256),
     fallback: {},
