@@ -188,6 +188,19 @@ export interface PeerView {
   readonly strikes: number
 }
 
+/** How this node stands in the DHT. */
+export interface NatView {
+  /** The DHT answered. */
+  readonly reachable: boolean
+  /** DHT nodes known. */
+  readonly nodes: number
+  /** This node's address as others see it; null before they said so. */
+  readonly host: string | null
+  readonly port: number | null
+  /** `open`: anybody can dial in; `consistent`: hole punching works; `random`: it is a lottery; `unknown`: too early. */
+  readonly kind: 'open' | 'consistent' | 'random' | 'unknown'
+}
+
 export interface SwarmOptions {
   /** Noise key pair, ed25519 (32/64 bytes): the node key of a provider, a fresh one for a pure consumer. */
   readonly keyPair: { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array }
@@ -225,6 +238,8 @@ export interface Swarm {
    */
   ask(options: AskOptions): AsyncIterable<AnswerEvent>
   peers(): readonly PeerView[]
+  /** How this node stands in the DHT, for `swarmd doctor`. */
+  nat(): NatView
   /** `offers`: the table changed. `peers`: a connection came or went. */
   on(event: 'offers' | 'peers', listener: () => void): this
   off(event: 'offers' | 'peers', listener: () => void): this

@@ -1,0 +1,260 @@
+/**
+ * The provider's end of one ask: turns the daemon's calls into messages as credit and socket allow. The rules are in
+ * incoming.ts; here is only the routing.
+ */
+import type { AskBody, AskLimits, AskUsage, IncomingAsk, Offer, RefusalCode } from '../port.js'
+import type { ResponseSeal } from '../sealing.js'
+import { SwarmError } from '../errors.js'
+import { MAX_DETAIL_BYTES } from '../wire/answer.js'
+import type { Answer } from '../wire/answer.js'
+import { MAX_CREDIT } from '../wire/ask.js'
+import { endingMessage } from '../wire/done.js'
+import type { Done } from '../wire/done.js'
+import type { Failure } from '../wire/error.js'
+import { frameMessage } from '../wire/frame.js'
+import type { Progress } from '../wire/progress.js'
+import type { Tokens } from '../wire/tokens.js'
+import { STALL_MS, arrived, stepIncoming } from './incoming.js'
+import type { Incoming } from './incoming.js'
+import { frameCost } from './outgoing.js'
+import { Outbox } from './outbox.js'
+import type { TextPiece } from './outbox.js'
+
+/** What the ask needs of its session. */
+export interface IncomingLine {
+  isDrained(): boolean
+  now(): number
+  answer(message: Answer): void
+  progress(message: Progress): void
+  tokens(message: Tokens): void
+  done(message: Done): void
+  error(message: Failure): void
+  /** Calls `flush` at the end of this turn of the event loop. */
+  schedule(ask: SessionIncomingAsk): void
+  ended(ask: SessionIncomingAsk): void
+}
+
+export interface IncomingOptions {
+  readonly id: Uint8Array
+  readonly peer: Uint8Array
+  readonly offer: Offer
+  readonly body: AskBody
+  readonly limits: AskLimits
+  readonly credit: number
+  readonly response: ResponseSeal
+}
+
+/** The end that waits until all output is out. */
+interface Finish {
+  readonly finish: 'stop' | 'length'
+  readonly stopText: string | null
+  readonly usage: AskUsage
+}
+
+const SENT = Promise.resolve()
+
+export class SessionIncomingAsk implements IncomingAsk {
+  readonly id: Uint8Array
+  readonly peer: Uint8Array
+  readonly offer: Offer
+  readonly body: AskBody
+  readonly limits: AskLimits
+  readonly #line: IncomingLine
+  readonly #response: ResponseSeal
+  readonly #abort = new AbortController()
+  readonly #outbox = new Outbox()
+  readonly #arrivedAt: number
+  #state: Incoming
+  #progress: Progress
+  #ending: Finish | null = null
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null
+
+  constructor(options: IncomingOptions, line: IncomingLine) {
+    this.id = options.id
+    this.peer = options.peer
+    this.offer = options.offer
+    this.body = options.body
+    this.limits = options.limits
+    this.#line = line
+    this.#response = options.response
+    this.#arrivedAt = line.now()
+    this.#state = arrived(options.credit)
+    this.#progress = { kind: 'queued', id: options.id, position: 0 }
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  accept(queuePosition: number): void {
+    if (this.#act({ type: 'accept' }) === 'send') this.#accept(queuePosition)
+  }
+
+  refuse(code: RefusalCode, detail: string, retryAfterMs?: number): void {
+    const act = this.#act({ type: 'refuse' })
+    const said = short(detail)
+    if (act === 'send') {
+      this.#line.answer({ kind: 'refused', id: this.id, code, retryAfterMs: retryAfterMs ?? null, detail: said })
+    } else if (act === 'fail') {
+      this.#line.error({ id: this.id, code, detail: said })
+    }
+    if (act !== 'ignore') this.#end()
+  }
+
+  queued(position: number): void {
+    this.#report({ kind: 'queued', id: this.id, position })
+  }
+
+  prefill(done: number, total: number, cached: number): void {
+    this.#report({ kind: 'prefill', id: this.id, done, total, cached })
+  }
+
+  tokens(frame: TextPiece): Promise<void> {
+    if (this.#state.phase === 'ended' || this.#ending) return SENT
+    this.#outbox.push(frame)
+    return this.#sent()
+  }
+
+  vectors(index: number, vectors: readonly Float32Array[]): Promise<void> {
+    if (this.#state.phase === 'ended' || this.#ending) return SENT
+    this.#outbox.pushVectors(index, vectors)
+    return this.#sent()
+  }
+
+  done(finish: 'stop' | 'length', stopText: string | null, usage: AskUsage): void {
+    if (this.#state.phase === 'ended' || this.#ending) return
+    this.#ending = { finish, stopText, usage }
+    this.flush()
+  }
+
+  fail(code: RefusalCode, detail: string): void {
+    if (this.#state.phase === 'ended') return
+    this.flush()
+    if (this.#act({ type: 'fail' }) === 'ignore') return
+    this.#line.error({ id: this.id, code, detail: short(detail) })
+    this.#end()
+  }
+
+  /** Sends what credit and socket allow; then, when all is out, the end. */
+  flush(): void {
+    while (!this.#outbox.isEmpty && this.#state.credit > 0 && this.#line.isDrained() && this.#state.phase !== 'ended') {
+      this.#sendFrame()
+    }
+    if (!this.#outbox.isFull) this.#makeRoom()
+    if (this.#ending && this.#outbox.isEmpty && this.#state.phase !== 'ended') this.#sendEnd(this.#ending)
+  }
+
+  /** Returns why the peer broke the protocol, null when it did not. */
+  credit(more: number): string | null {
+    const { state, act, violation } = stepIncoming(this.#state, { type: 'credit', more, limit: MAX_CREDIT })
+    this.#state = state
+    if (violation !== null) this.#stop(SwarmError.BAD_PROTOCOL(violation))
+    else if (act === 'wake') this.flush()
+    return violation
+  }
+
+  cancel(reason: SwarmError): void {
+    if (this.#act({ type: 'cancel' }) === 'abort') this.#stop(reason)
+  }
+
+  tick(now: number): void {
+    if (now - this.#arrivedAt > this.limits.deadlineMs) {
+      if (this.#act({ type: 'fail' }) === 'ignore') return
+      const error = SwarmError.DEADLINE_EXCEEDED(this.limits.deadlineMs)
+      this.#line.error({ id: this.id, code: error.code, detail: error.message })
+      return this.#stop(error)
+    }
+    const act = this.#act({ type: 'tick', waiting: !this.#outbox.isEmpty && this.#state.credit <= 0 })
+    if (act === 'renew') this.#line.progress(this.#progress)
+    if (act !== 'stalled') return
+    const error = SwarmError.CONSUMER_STALLED(STALL_MS / 1000)
+    this.#line.error({ id: this.id, code: error.code, detail: error.message })
+    this.#stop(error)
+  }
+
+  #sent(): Promise<void> {
+    if (this.#outbox.isFull) this.flush()
+    else this.#line.schedule(this)
+    const free = !this.#outbox.isFull && this.#state.credit > this.#outbox.count && this.#line.isDrained()
+    if (free || this.#state.phase === 'ended') return SENT
+    this.#line.schedule(this)
+    this.#room ??= pending()
+    return this.#room.promise
+  }
+
+  #sendFrame(): void {
+    const draft = this.#outbox.shift()
+    if (!draft) return
+    const { sequence } = this.#state
+    const sealed = this.#response.seal(frameMessage, draft.body, 'tokens', draft.index, sequence)
+    const act = this.#act({ type: 'frame', cost: frameCost(draft.count, sealed.byteLength) })
+    if (act === 'accept-and-send') this.#accept(0)
+    if (draft.body.kind === 'text') this.#progress = { kind: 'decoding', id: this.id }
+    this.#line.tokens({ id: this.id, sequence, index: draft.index, sealed })
+  }
+
+  #sendEnd(ending: Finish): void {
+    const { sequence } = this.#state
+    if (this.#act({ type: 'done' }) === 'accept-and-send') this.#accept(0)
+    this.#line.done({
+      id: this.id,
+      sequence,
+      finish: ending.finish,
+      usage: ending.usage,
+      providerMs: Math.max(0, Math.round(this.#line.now() - this.#arrivedAt)),
+      receipt: null,
+      sealed: this.#response.seal(endingMessage, { stopText: ending.stopText }, 'done', 0, sequence),
+    })
+    this.#end()
+  }
+
+  #report(progress: Progress): void {
+    const act = this.#act({ type: 'progress' })
+    if (act === 'ignore') return
+    this.#progress = progress
+    if (act === 'accept-and-send') this.#accept(progress.kind === 'queued' ? progress.position : 0)
+    this.#line.progress(progress)
+  }
+
+  #accept(queuePosition: number): void {
+    this.#line.answer({ kind: 'accepted', id: this.id, queuePosition })
+  }
+
+  #act(event: Parameters<typeof stepIncoming>[1]): ReturnType<typeof stepIncoming>['act'] {
+    const { state, act } = stepIncoming(this.#state, event)
+    this.#state = state
+    return act
+  }
+
+  #stop(reason: SwarmError): void {
+    this.#end()
+    this.#abort.abort(reason)
+  }
+
+  #end(): void {
+    this.#outbox.clear()
+    this.#makeRoom()
+    this.#line.ended(this)
+  }
+
+  #makeRoom(): void {
+    this.#room?.resolve()
+    this.#room = null
+  }
+}
+
+function pending(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = noop
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+/** Cut to what a message may carry; three bytes per UTF-16 unit at most. */
+function short(detail: string): string {
+  const most = Math.floor(MAX_DETAIL_BYTES / 3)
+  return detail.length <= most ? detail : `${detail.slice(0, most - 1)}…`
+}
+
+function noop(): void {}
