@@ -24,7 +24,7 @@ export interface Key<T, F> {
   readonly path?: boolean
 }
 
-function key<T, F>(spec: Key<T, F>): Key<T, F> {
+function key<T, const F>(spec: Key<T, F>): Key<T, F> {
   return spec
 }
 

@@ -89,7 +89,7 @@ function pricesOf(input: bigint, cached: bigint | null, output: bigint): Prices 
 
 function apiOptions(loaded: LoadedConfig): ApiOptions {
   const { config } = loaded
-  const key = config.apiKey ?? (config.apiKeyFile === null ? null : readKeyFile(config.apiKeyFile))
+  const key = readApiKey(loaded)
   if (key === null && !isLoopback(config.host)) {
     throw DaemonError.CONFIG_INVALID(
       `The API would listen on ${config.host}, where others can reach it and spend: that needs a key. ` +
@@ -107,6 +107,11 @@ function apiOptions(loaded: LoadedConfig): ApiOptions {
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** The key that callers must send; null = none is set. Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID` for its file. */
+export function readApiKey({ config }: LoadedConfig): string | null {
+  return config.apiKey ?? (config.apiKeyFile === null ? null : readKeyFile(config.apiKeyFile))
 }
 
 function readKeyFile(path: string): string {

@@ -10,6 +10,7 @@ export type DaemonErrorCode =
   | 'IDENTITY_UNSAFE' // the seed file is malformed or readable by others
   | 'PORT_IN_USE'
   | 'NOT_RUNNING' // no daemon answers on the control socket of the data folder
+  | 'CHAT_FAILED' // the local API refused or ended a question of `swarmd chat`; its own words
   | 'CONTROL_FAILED' // the control socket answered with an error or not in its protocol
 
 export class DaemonError extends Error {
@@ -47,6 +48,10 @@ export class DaemonError extends Error {
 
   static NOT_RUNNING(message: string): DaemonError {
     return new DaemonError('NOT_RUNNING', message)
+  }
+
+  static CHAT_FAILED(message: string): DaemonError {
+    return new DaemonError('CHAT_FAILED', message)
   }
 
   static CONTROL_FAILED(message: string, cause?: unknown): DaemonError {

@@ -57,7 +57,7 @@ export function createLog(options: LogOptions): OwnedLog {
   const load = async (): Promise<void> => {
     const { pino } = await import('pino')
     logger = pino(
-      { level: options.level, base: undefined, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime },
+      { level: options.level, base: null, redact: REDACTED, timestamp: pino.stdTimeFunctions.isoTime },
       sink,
     )
     for (const [level, fields, message] of waiting.splice(0)) logger[level](fields, message)

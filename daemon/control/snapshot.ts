@@ -38,10 +38,10 @@ export interface NetworkView {
   readonly state: 'offline' | 'joining' | 'joined'
   /** `host:port` each; null = the public bootstrap nodes. */
   readonly bootstrap: readonly string[] | null
-  /** `host:port` the DHT listens on; null before it does. */
+  /** `host:port` as others see this node; null before they said so. */
   readonly address: string | null
-  /** `firewalled` nodes are reached by hole punching; null = not known yet. */
-  readonly firewalled: boolean | null
+  /** `open`: anybody can dial in; `consistent`: hole punching works; `random`: it is a lottery; `unknown`: too early. */
+  readonly nat: 'open' | 'consistent' | 'random' | 'unknown'
   readonly invited: boolean
   /** Number of keys on the allow-list; null = open to all. */
   readonly allowed: number | null

@@ -1,0 +1,136 @@
+/** A conversation in the terminal. Ctrl-C cancels the answer that streams; at the prompt, twice leaves. */
+import { createInterface } from 'node:readline/promises'
+import type { Interface } from 'node:readline/promises'
+import { codeOf } from '../daemon/errors.js'
+import { askChat } from './chat-client.js'
+import type { ChatAnswer, ChatEndpoint, ChatMessage } from './chat-client.js'
+import { AnswerPrinter } from './chat-printer.js'
+import { EXIT } from './exit-codes.js'
+import type { Io } from './io.js'
+
+export interface SessionOptions {
+  readonly endpoint: ChatEndpoint
+  readonly model: string
+  readonly system: string | null
+  readonly maxTokens: number | null
+  readonly thoughts: boolean
+}
+
+const HELP = `/new            forget the conversation
+/model NAME     go on with another model
+/system TEXT    give instructions and start anew
+/exit           leave (also Ctrl-D)
+`
+
+/** Resolves to the exit code when the person leaves. */
+export async function converse(io: Io, options: SessionOptions): Promise<number> {
+  const reader = createInterface({ input: io.stdin, output: io.stdout, historySize: 500 })
+  try {
+    return await new Session(io, options, reader).run()
+  } finally {
+    reader.close()
+  }
+}
+
+class Session {
+  readonly #io: Io
+  readonly #options: SessionOptions
+  readonly #reader: Interface
+  readonly #printer: AnswerPrinter
+  #model: string
+  #messages: ChatMessage[]
+  #answering: AbortController | null = null
+  #prompting: AbortController | null = null
+  #leaving = false
+  #interruptedBefore = false
+
+  constructor(io: Io, options: SessionOptions, reader: Interface) {
+    this.#io = io
+    this.#options = options
+    this.#reader = reader
+    this.#printer = new AnswerPrinter(io, { thoughts: options.thoughts, silent: false })
+    this.#model = options.model
+    this.#messages = opening(options.system)
+    reader.on('SIGINT', () => this.#interrupt())
+    reader.on('close', () => {
+      this.#leaving = true
+      this.#answering?.abort()
+      this.#prompting?.abort()
+    })
+  }
+
+  async run(): Promise<number> {
+    this.#io.out(
+      `${this.#io.paint('bold', this.#model)}  ${this.#io.paint('dim', '/help for commands, Ctrl-D leaves')}\n`,
+    )
+    while (!this.#leaving) {
+      const line = await this.#prompt()
+      if (line === null) continue
+      if (line.startsWith('/')) this.#command(line)
+      else if (line !== '') await this.#ask(line)
+    }
+    return EXIT.ok
+  }
+
+  /** null = interrupted or closed. */
+  async #prompt(): Promise<string | null> {
+    this.#prompting = new AbortController()
+    try {
+      return (await this.#reader.question(this.#io.paint('cyan', '› '), { signal: this.#prompting.signal })).trim()
+    } catch (error) {
+      if (this.#prompting.signal.aborted || codeOf(error) === 'ERR_USE_AFTER_CLOSE') return null
+      throw error
+    } finally {
+      this.#prompting = null
+    }
+  }
+
+  #command(line: string): void {
+    const [name = '', ...words] = line.split(/\s+/)
+    const text = words.join(' ')
+    if (name === '/exit' || name === '/quit') this.#leaving = true
+    else if (name === '/new') this.#messages = opening(this.#options.system)
+    else if (name === '/model' && text !== '') this.#model = text
+    else if (name === '/system') this.#messages = opening(text === '' ? null : text)
+    else this.#io.out(HELP)
+  }
+
+  async #ask(question: string): Promise<void> {
+    const { endpoint, maxTokens } = this.#options
+    const messages: readonly ChatMessage[] = [...this.#messages, { role: 'user', content: question }]
+    const cancel = new AbortController()
+    this.#answering = cancel
+    let answer: ChatAnswer | null = null
+    try {
+      answer = await askChat(endpoint, { model: this.#model, messages, maxTokens }, cancel.signal, (event) =>
+        this.#printer.show(event),
+      )
+      // Only answered questions stay in the conversation.
+      this.#messages = [...messages, { role: 'assistant', content: answer.text }]
+    } catch (error) {
+      this.#printer.end(null)
+      const message = error instanceof Error ? error.message : String(error)
+      this.#io.out(
+        cancel.signal.aborted ? this.#io.paint('dim', '(cancelled)\n') : this.#io.paint('red', `${message}\n`),
+      )
+    } finally {
+      this.#answering = null
+    }
+    if (answer !== null) this.#printer.end(answer)
+  }
+
+  #interrupt(): void {
+    if (this.#answering !== null) return this.#answering.abort()
+    if (this.#reader.line === '') {
+      if (this.#interruptedBefore) this.#leaving = true
+      else this.#io.out(this.#io.paint('dim', '\n(Ctrl-C once more leaves)'))
+      this.#interruptedBefore = true
+    }
+    this.#io.out('\n')
+    this.#prompting?.abort()
+  }
+}
+
+function opening(system: string | null): ChatMessage[] {
+  return system === null ? [] : [{ role: 'system', content: system }]
+}

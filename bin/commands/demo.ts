@@ -1,0 +1,183 @@
+/**
+ * `swarmd demo` (and `npm start`): the whole thing on one machine. A private DHT, a provider in one process, a consumer with
+ * the local API in another, one question through the real path.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { loadConfig } from '../../daemon/config.js'
+import { connectControl } from '../../daemon/control/client.js'
+import { DaemonError } from '../../daemon/errors.js'
+import type { ModelView } from '../../daemon/control/snapshot.js'
+import { absolute } from '../../daemon/paths.js'
+import { startLoopbackDht } from '../../daemon/private-dht.js'
+import { optionText } from '../command.js'
+import type { CommandCall } from '../command.js'
+import { NodeProcess } from '../demo/node-process.js'
+import { ask } from '../demo/question.js'
+import type { Told } from '../demo/question.js'
+import { EXIT } from '../exit-codes.js'
+import { listenForEnd } from '../signals.js'
+
+const DHT_NODES = 3
+const PRICE_IN = 20_000
+const PRICE_OUT = 60_000
+const SEEDLING = fileURLToPath(new URL('../../../models/seedling/seedling.gguf', import.meta.url))
+
+export function define(command: Command): void {
+  command
+    .option('--model <file>', 'a GGUF file instead of the embedded toy model')
+    .option('--ask <question>', 'the question', 'What is swarmd?')
+    .option('--once', 'end after the answer')
+    .addHelpText(
+      'after',
+      `
+Starts a private DHT on 127.0.0.1, a provider and a consumer, each in a process of its own, asks one question and keeps
+running until Ctrl-C. Nothing leaves this machine; nothing stays behind.
+
+Examples:
+  swarmd demo
+  swarmd demo --model ~/models/qwen3-8b-q4_k_m.gguf --ask "Why is the sky blue?"`,
+    )
+}
+
+export async function run(call: CommandCall): Promise<number> {
+  const { io, version, flags, configPath } = call
+  const { config } = await loadConfig({ flags, configPath, env: io.env, cwd: io.cwd })
+  const given = optionText(call, 'model')
+  const model = given === null ? SEEDLING : modelSource(given, io.cwd)
+  const end = listenForEnd(io)
+  const ended = new AbortController()
+  void end.asked.then(() => ended.abort())
+  const undo: (() => Promise<unknown>)[] = []
+  try {
+    io.out(`${io.paint('bold', `swarmd ${version} demo`)}  everything on this machine, in a private swarm\n\n`)
+    const folder = await mkdtemp(join(tmpdir(), 'swarmd-demo-'))
+    undo.push(() => rm(folder, { recursive: true, force: true }))
+    const dht = await startLoopbackDht(DHT_NODES)
+    undo.push(() => dht.close())
+    const bootstrap = dht.bootstrap.flatMap(({ host, port }) => ['--bootstrap', `${host}:${port}`])
+    tell(call, 'DHT', `${DHT_NODES} nodes on 127.0.0.1`)
+
+    const common = [...bootstrap, '--network', 'demo']
+    const prices = ['--price-in', String(PRICE_IN), '--price-out', String(PRICE_OUT)]
+    // The demonstration has its own settings: those of the person's config file and environment do not reach the nodes.
+    const env = { ...withoutSettings(io.env), SWARMD_CONFIG: join(folder, 'none.toml') }
+    const provider = new NodeProcess(
+      'provider',
+      ['serve', model, '--no-api', '--data', join(folder, 'provider'), ...prices, ...common],
+      env,
+    )
+    undo.push(() => provider.stop())
+    const consumer = await startConsumer(config.port, join(folder, 'consumer'), common, env, undo)
+    const apiUrl = String((await consumer.event('listening'))['apiUrl'])
+    await unlessEnded(provider.event('ready'), ended.signal)
+    const card = await unlessEnded(firstModel(join(folder, 'consumer'), io.env['XDG_RUNTIME_DIR']), ended.signal)
+    tell(
+      call,
+      'Provider',
+      `process ${provider.pid} serves ${io.paint('green', card.id)}${card.notice === null ? '' : ` (${card.notice})`}`,
+    )
+    tell(call, 'Consumer', `process ${consumer.pid}, API at ${io.paint('cyan', `${apiUrl}/v1`)}\n`)
+
+    const text = optionText(call, 'ask') ?? ''
+    io.out(`${io.paint('bold', `> ${text}`)}\n`)
+    const told = await ask({
+      apiUrl,
+      model: card.id,
+      text,
+      signal: ended.signal,
+      onText: (part, kind) => io.out(kind === 'thought' ? io.paint('dim', part) : part),
+    })
+    io.out(`\n\n${summary(told)}\n\n`)
+    if (call.options['once'] === true) return EXIT.ok
+
+    io.out(`Point any OpenAI SDK or tool at it:\n  export OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=any\n\n`)
+    io.out(io.paint('dim', 'Runs until Ctrl-C, and then leaves nothing behind.\n'))
+    await Promise.race([end.asked, provider.gone, consumer.gone])
+    return EXIT.ok
+  } catch (error) {
+    if (ended.signal.aborted) return EXIT.ok
+    throw error
+  } finally {
+    if (undo.length > 1) io.out(io.paint('dim', '\nStopping …\n'))
+    for (const step of undo.toReversed()) await step()
+    end.dispose()
+  }
+}
+
+function tell(call: CommandCall, what: string, words: string): void {
+  call.io.out(`  ${what.padEnd(9)} ${words}\n`)
+}
+
+/** On the asked port, or, when that is taken, on any free one: a demonstration should not fail over a port. */
+async function startConsumer(
+  port: number,
+  dataDir: string,
+  common: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  undo: (() => Promise<unknown>)[],
+): Promise<NodeProcess> {
+  const start = (at: number): NodeProcess => {
+    const node = new NodeProcess('consumer', ['up', '--port', String(at), '--data', dataDir, ...common], env)
+    undo.push(() => node.stop())
+    return node
+  }
+  const first = start(port)
+  try {
+    await first.event('listening')
+    return first
+  } catch (error) {
+    await first.gone
+    if (port === 0) throw error
+    return start(0)
+  }
+}
+
+/** The model that the consumer found through the swarm. */
+async function firstModel(dataDir: string, runtimeDir: string | undefined): Promise<ModelView> {
+  const control = await connectControl({ dataDir, runtimeDir })
+  try {
+    return await new Promise((resolve, reject) => {
+      const look = ({ models }: { readonly models: readonly ModelView[] }): void => {
+        if (models[0]) resolve(models[0])
+      }
+      control.subscribe(look).then(look, reject)
+      void control.closed.then(() =>
+        reject(DaemonError.NOT_RUNNING('The consumer ended before it found the provider.')),
+      )
+    })
+  } finally {
+    control.close()
+  }
+}
+
+function summary(told: Told): string {
+  const rate =
+    told.outputTokens > 1 && told.decodeMs > 0
+      ? `, ${((told.outputTokens - 1) / (told.decodeMs / 1000)).toFixed(0)} tokens/s`
+      : ''
+  return [
+    `Computed by ${told.provider.slice(0, 16)}…, sealed to it, over Noise: ${told.promptTokens} + ${told.outputTokens} tokens, first after ${told.ttftMs.toFixed(0)} ms${rate}.`,
+    `It would cost ${told.costLamports} lamports (${PRICE_IN} / ${PRICE_OUT} lamports per million tokens in / out). No money moves in this version.`,
+  ].join('\n')
+}
+
+function modelSource(given: string, cwd: string): string {
+  return /^(https?:|hf:)/.test(given) || given === 'mock' ? given : absolute(given, cwd)
+}
+
+function withoutSettings(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SWARMD_')))
+}
+
+async function unlessEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([
+    promise,
+    new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () => reject(new Error('ended')), { once: true }),
+    ),
+  ])
+}

@@ -1,0 +1,61 @@
+/** `swarmd doctor`: looks at this machine and says what to do. */
+import type { Command } from 'commander'
+import { loadConfig } from '../../daemon/config.js'
+import { nodeOptions } from '../../daemon/config-options.js'
+import type { Finding } from '../../daemon/doctor/check.js'
+import type { CommandCall } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import { addSettings, nodeSettings } from '../flags.js'
+import type { Io, Style } from '../io.js'
+
+/** The DHT needs a few round trips; behind a bad NAT a few more. */
+const SWARM_TIMEOUT_MS = 15_000
+const MARKS: Readonly<Record<Finding['state'], readonly [mark: string, style: Style]>> = {
+  ok: ['✓', 'green'],
+  warn: ['!', 'yellow'],
+  fail: ['✗', 'red'],
+}
+
+export function define(command: Command): void {
+  command.argument('[model]', 'a GGUF file that is meant to run here')
+  addSettings(command, nodeSettings())
+  command.addHelpText(
+    'after',
+    `
+Exit code 1 when something fails; warnings are no failure. --json prints {"ok": …, "checks": [{"name", "state", "detail",
+"advice"}]} with the states ok, warn and fail.
+
+Examples:
+  swarmd doctor
+  swarmd doctor ~/models/qwen3-8b-q4_k_m.gguf
+  swarmd doctor --network friends --bootstrap 192.0.2.7:49737`,
+  )
+}
+
+export async function run(call: CommandCall): Promise<number> {
+  const { io, json, flags, configPath, version, args } = call
+  const loaded = await loadConfig({ flags, configPath, env: io.env, cwd: io.cwd })
+  const node = nodeOptions(loaded, null, version)
+  const [{ examine }, { memoryNeed }] = await Promise.all([
+    import('../../daemon/doctor/doctor.js'),
+    import('../../daemon/doctor/model.js'),
+  ])
+  const model = args[0]
+  const findings: Finding[] = []
+  const need = model === undefined ? null : () => memoryNeed(model, io.cwd, loaded.config)
+  for await (const finding of examine({ loaded, node, memoryNeed: need, swarmTimeoutMs: SWARM_TIMEOUT_MS })) {
+    findings.push(finding)
+    if (!json) io.out(describe(io, finding))
+  }
+  for (const warning of loaded.warnings) if (!json) io.out(`${io.paint('yellow', '!')} ${warning}\n`)
+  const failed = findings.filter((finding) => finding.state === 'fail').length
+  if (json) io.json({ ok: failed === 0, checks: findings, warnings: loaded.warnings })
+  else io.out(failed === 0 ? '\nReady. Next: swarmd up\n' : `\n${failed} of ${findings.length} checks failed.\n`)
+  return failed === 0 ? EXIT.ok : EXIT.failure
+}
+
+function describe(io: Io, { name, state, detail, advice }: Finding): string {
+  const [mark, style] = MARKS[state]
+  const line = `${io.paint(style, mark)} ${name.padEnd(20)} ${detail}\n`
+  return advice === null ? line : `${line}${' '.repeat(23)}${io.paint('bold', `→ ${advice}`)}\n`
+}

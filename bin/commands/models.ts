@@ -1,0 +1,58 @@
+/** `swarmd models`: what can be asked now. */
+import type { Command } from 'commander'
+import type { ModelView } from '../../daemon/control/snapshot.js'
+import type { CommandCall } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import { runningSnapshot } from '../running.js'
+import { renderTable } from '../table.js'
+import type { Column } from '../table.js'
+import { priceWords, weights } from '../words.js'
+
+const COLUMNS: readonly Column<ModelView>[] = [
+  { title: 'MODEL', shrinkTo: 16, cell: (model) => model.id },
+  { title: 'SIZE', align: 'right', cell: (model) => weights(model.parameters) },
+  { title: 'CONTEXT', align: 'right', cell: (model) => String(model.contextLength) },
+  { title: 'PRICE', cell: (model) => priceWords(model.price) },
+  { title: 'AT', cell: where },
+  { title: 'TOK/S', align: 'right', cell: (model) => model.tokensPerSecond?.toFixed(1) ?? '-' },
+  { title: 'FIRST', align: 'right', cell: (model) => (model.ttftMs === null ? '-' : `${Math.round(model.ttftMs)} ms`) },
+  { title: 'ALSO KNOWN AS', shrinkTo: 8, cell: (model) => model.aliases.join(', ') },
+]
+
+export function define(command: Command): void {
+  command.addHelpText(
+    'after',
+    `
+PRICE is input / output in lamports per million tokens; AT says who computes; TOK/S and FIRST (time to first token) are
+what this node measured itself. --json prints an array of the same, with the model root.
+
+Examples:
+  swarmd models
+  swarmd models --json
+Next: swarmd chat <model>.`,
+  )
+}
+
+export async function run(call: CommandCall): Promise<number> {
+  const { io, json } = call
+  const { models, network } = await runningSnapshot(call)
+  if (json) {
+    io.json(models)
+    return EXIT.ok
+  }
+  if (models.length === 0) {
+    io.out(
+      `No model can be asked yet (network ${network.name}: ${network.state}). Serve one yourself: swarmd serve model.gguf\n`,
+    )
+    return EXIT.ok
+  }
+  io.out(renderTable(COLUMNS, models, io.width, (line) => io.paint('bold', line)))
+  for (const { id, notice } of models) if (notice !== null) io.out(io.paint('dim', `${id}: ${notice}\n`))
+  return EXIT.ok
+}
+
+function where(model: ModelView): string {
+  const others = model.local ? model.providers - 1 : model.providers
+  if (!model.local) return others === 1 ? '1 peer' : `${others} peers`
+  return others > 0 ? `here + ${others}` : 'here'
+}

@@ -1,0 +1,57 @@
+/** `swarmd stop`: asks the running daemon to end, and waits until it is gone. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { integer } from '../../daemon/config-kinds.js'
+import { DaemonError } from '../../daemon/errors.js'
+import { isLocked } from '../../daemon/lock.js'
+import { optionText } from '../command.js'
+import type { CommandCall } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import { connectRunning, loadSettings } from '../running.js'
+
+const seconds = integer(1, 3600)
+const POLL_MS = 25
+
+export function define(command: Command): void {
+  command.option('--timeout <seconds>', 'how long to wait until it is gone', '30').addHelpText(
+    'after',
+    `
+Requests in flight are ended with an error that says so. Exit code 3 when no daemon runs, 1 when it does not end in time.
+
+Examples:
+  swarmd stop
+  swarmd stop --data /tmp/b`,
+  )
+}
+
+export async function run(call: CommandCall): Promise<number> {
+  const { io, json } = call
+  const given = optionText(call, 'timeout') ?? ''
+  const timeout = seconds.parse(given)
+  if (timeout === undefined)
+    throw DaemonError.CONFIG_INVALID(`--timeout ${given} is not allowed; it must be ${seconds.allowed}.`)
+  const loaded = await loadSettings(call)
+  const client = await connectRunning(call, loaded)
+  const { pid } = await client.hello()
+  const late = AbortSignal.timeout(timeout * 1000)
+  try {
+    await client.stop()
+    await Promise.race([client.closed, whenAborted(late)])
+    // The lock is the last thing that a daemon lets go of, and it goes even if the daemon dies.
+    while (isLocked(loaded.dataDir) && !late.aborted) await delay(POLL_MS)
+  } finally {
+    client.close()
+  }
+  if (isLocked(loaded.dataDir)) {
+    throw DaemonError.CONTROL_FAILED(
+      `swarmd (pid ${pid}) has not ended within ${timeout} s. Look at its log, or end it with: kill -9 ${pid}`,
+    )
+  }
+  if (json) io.json({ stopped: true, pid })
+  else io.out(`swarmd (pid ${pid}) has ended.\n`)
+  return EXIT.ok
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

@@ -1,0 +1,30 @@
+/** What the process says to a script when it ends. Documented in docs/cli.md; a number is never re-meant. */
+export const EXIT = {
+  ok: 0,
+  /** Something failed that has no number of its own; `doctor` found a failure. */
+  failure: 1,
+  /** A flag, an argument, an environment variable or a config value is wrong. */
+  usage: 2,
+  /** No daemon runs on the data folder. */
+  notRunning: 3,
+  /** Another daemon uses the data folder. */
+  locked: 4,
+  /** A model that was asked for cannot be served. */
+  model: 5,
+  /** The API's port is taken. */
+  port: 6,
+  /** A second Ctrl-C ended it at once. */
+  interrupted: 130,
+} as const
+
+const BY_CODE: Readonly<Record<string, number>> = {
+  CONFIG_INVALID: EXIT.usage,
+  CONFIG_UNREADABLE: EXIT.usage,
+  NOT_RUNNING: EXIT.notRunning,
+  DATA_LOCKED: EXIT.locked,
+  PORT_IN_USE: EXIT.port,
+}
+
+export function exitCodeOf(code: string | null): number {
+  return (code === null ? undefined : BY_CODE[code]) ?? EXIT.failure
+}
