@@ -21,13 +21,12 @@ import type { OutgoingAsk } from './session/outgoing-ask.js'
 import { PROTOCOL_VERSION, Session } from './session/session.js'
 import type { SessionHost } from './session/session.js'
 import { lobbyProbability, lobbyTopic, modelTopic } from './topics.js'
+import { Watch } from './watch.js'
 import type { Envelope } from './wire/offer.js'
 
 export const MAX_CONNECTIONS = 256
 /** Peers behind one address; loopback, where whole test networks live, is exempt. */
 export const MAX_PER_ADDRESS = 16
-/** Peers that a lookup connects to, per topic. */
-const CANDIDATES = 8
 const READY_MS = 3000
 const LOOKUP_MS = 3000
 const SETTLE_MS = 1000
@@ -35,11 +34,6 @@ const DIAL_MS = 10_000
 const HOUSEKEEPING_MS = 30_000
 /** How often the lobby is reconsidered: the network may have grown. */
 const LOBBY_MS = 600_000
-
-interface Topic {
-  readonly discovery: Discovery
-  first: Promise<void>
-}
 
 export class SwarmNode extends EventEmitter implements Swarm {
   readonly publicKey: Uint8Array
@@ -56,10 +50,9 @@ export class SwarmNode extends EventEmitter implements Swarm {
   #allow: ReadonlySet<string> | null
   #settling: (() => void)[] = []
   #dials = new Map<string, Promise<Session>>()
-  #lookups = new Map<string, Topic>()
+  #lookups = new Map<string, Watch>()
   #announced = new Map<string, Discovery>()
-  #lobby: Topic | null = null
-  #lobbyServer = false
+  #lobby: Watch | null = null
   #lobbyAt = 0
   #timer: NodeJS.Timeout | null = null
   #opening: Promise<void> | null = null
@@ -126,12 +119,15 @@ export class SwarmNode extends EventEmitter implements Swarm {
   async lookup(modelRoot: Uint8Array): Promise<void> {
     if (this.#closing) throw SwarmError.SWARM_CLOSED()
     const key = hex(modelRoot)
-    let topic = this.#lookups.get(key)
-    if (!topic) {
-      topic = this.#lookFor(modelTopic(this.#options.network, modelRoot, this.#options.invite))
-      this.#lookups.set(key, topic)
+    const offered = (): boolean => this.#book.offers().some((offer) => b4a.equals(offer.modelRoot, modelRoot))
+    let watch = this.#lookups.get(key)
+    if (watch) {
+      if (!offered()) watch.look().catch(safetyCatch)
+    } else {
+      watch = new Watch(this.#swarm, modelTopic(this.#options.network, modelRoot, this.#options.invite), offered)
+      this.#lookups.set(key, watch)
     }
-    await within(topic.first, LOOKUP_MS)
+    await within(watch.round, LOOKUP_MS)
     await this.#settled()
   }
 
@@ -173,29 +169,22 @@ export class SwarmNode extends EventEmitter implements Swarm {
     // An unreachable DHT must not hold up a node whose local models can answer: bounded here, tried again behind.
     await within(this.#dht.fullyBootstrapped(), READY_MS)
     if (this.#closing) return
-    this.#lobby = this.#lookFor(lobbyTopic(this.#options.network, this.#options.invite))
+    const topic = lobbyTopic(this.#options.network, this.#options.invite)
+    this.#lobby = new Watch(this.#swarm, topic, () => this.#sessions.size > 0)
     this.#announceInLobby()
-    await within(this.#lobby.first, READY_MS)
+    await within(this.#lobby.round, READY_MS)
     await this.#settled()
   }
 
   async #close(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer)
     this.#gossip.close()
-    for (const session of [...this.#sessions.values()]) session.destroy(SwarmError.SWARM_CLOSED())
+    for (const session of this.#sessions.values()) session.destroy(SwarmError.SWARM_CLOSED())
     this.emit('close')
+    this.#lobby?.close()
+    for (const watch of this.#lookups.values()) watch.close()
     await this.#swarm.destroy()
     this.removeAllListeners()
-  }
-
-  /** Joins a topic as a client; `first` resolves when the peers of the first round are connected or have failed. */
-  #lookFor(topic: Uint8Array): Topic {
-    const discovery = this.#swarm.join(topic, { client: true, server: false, limit: CANDIDATES })
-    const first = discovery.flushed().then(async () => {
-      await this.#swarm.flush()
-    })
-    first.catch(safetyCatch)
-    return { discovery, first }
   }
 
   /** Until every open session has said hello and told its offers; bounded. */
@@ -216,10 +205,9 @@ export class SwarmNode extends EventEmitter implements Swarm {
   }
 
   #announceInLobby(): void {
-    if (!this.#own || this.#own.size === 0 || this.#lobbyServer || !this.#lobby) return
+    if (!this.#own || this.#own.size === 0 || !this.#lobby || this.#lobby.announces) return
     this.#lobbyAt = this.#now()
-    this.#lobbyServer = Math.random() < lobbyProbability(this.#book.providers + 1)
-    if (this.#lobbyServer) this.#lobby.discovery.refresh({ client: true, server: true }).catch(safetyCatch)
+    if (Math.random() < lobbyProbability(this.#book.providers + 1)) this.#lobby.announce(true).catch(safetyCatch)
   }
 
   async #withdraw(modelRoot: Uint8Array): Promise<void> {
@@ -229,10 +217,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     const discovery = this.#announced.get(key)
     this.#announced.delete(key)
     if (discovery && !this.#closing) await discovery.destroy()
-    if (this.#own?.size === 0 && this.#lobbyServer && !this.#closing) {
-      this.#lobbyServer = false
-      await this.#lobby?.discovery.refresh({ client: true, server: false })
-    }
+    if (this.#own?.size === 0 && this.#lobby?.announces && !this.#closing) await this.#lobby.announce(false)
   }
 
   async #sessionWith(nodeKey: Uint8Array, signal: AbortSignal): Promise<Session> {

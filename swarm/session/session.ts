@@ -44,7 +44,7 @@ export const PROTOCOL_VERSION = 1
 /** Asks in flight, each way. */
 export const MAX_ASKS = 32
 /** A small ask is opened in a fraction of a millisecond; this is a guard against floods, not a quota. */
-const ASK_RATE: Rate = { perSecond: 1000, burst: 256 }
+const ASK_RATE: Rate = { perSecond: 4000, burst: 512 }
 const OFFERS_RATE: Rate = { perSecond: 2, burst: 40 }
 const CHALLENGE_RATE: Rate = { perSecond: 1, burst: 4 }
 /** Messages for asks that are over (they cross with a cancel) or never were. */

@@ -16,9 +16,9 @@ export interface State {
 }
 
 export interface Codec<T> {
-  preencode(state: State, value: T): void
-  encode(state: State, value: T): void
-  decode(state: State): T
+  readonly preencode: (state: State, value: T) => void
+  readonly encode: (state: State, value: T) => void
+  readonly decode: (state: State) => T
 }
 
 /** A top-level message: its name for errors, its size limit, and its codec (version byte included). */

@@ -86,7 +86,9 @@ export function fixed(length: number): Codec<Uint8Array> {
       if (value.byteLength !== length) throw SwarmError.OUT_OF_BOUNDS(`${value.byteLength} bytes instead of ${length}`)
       state.end += length
     },
-    encode: c.raw.encode,
+    encode(state, value) {
+      c.raw.encode(state, value)
+    },
     decode(state) {
       return take(state, length)
     },
