@@ -27,6 +27,8 @@ import type { Envelope } from './wire/offer.js'
 export const MAX_CONNECTIONS = 256
 /** Peers behind one address; loopback, where whole test networks live, is exempt. */
 export const MAX_PER_ADDRESS = 16
+/** Model topics watched at a time. */
+const MAX_LOOKUPS = 64
 const READY_MS = 3000
 const LOOKUP_MS = 3000
 const SETTLE_MS = 1000
@@ -124,6 +126,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     if (watch) {
       if (!offered()) watch.look().catch(safetyCatch)
     } else {
+      this.#forgetLookup()
       watch = new Watch(this.#swarm, modelTopic(this.#options.network, modelRoot, this.#options.invite), offered)
       this.#lookups.set(key, watch)
     }
@@ -202,6 +205,14 @@ export class SwarmNode extends EventEmitter implements Swarm {
     return new Promise((resolve) => {
       this.#settling.push(resolve)
     })
+  }
+
+  /** The oldest makes room; its peers stay connected as long as they are of use. */
+  #forgetLookup(): void {
+    const [oldest] = this.#lookups
+    if (!oldest || this.#lookups.size < MAX_LOOKUPS) return
+    this.#lookups.delete(oldest[0])
+    oldest[1].leave().catch(safetyCatch)
   }
 
   #announceInLobby(): void {

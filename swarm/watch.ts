@@ -48,6 +48,12 @@ export class Watch {
     return this.look()
   }
 
+  leave(): Promise<void> {
+    this.close()
+    return this.#discovery.destroy()
+  }
+
+  /** Stops looking; the topic itself goes with the Hyperswarm. */
   close(): void {
     this.#closed = true
     if (this.#timer) clearTimeout(this.#timer)
