@@ -41,5 +41,6 @@ export function acceptBodies(app: FastifyInstance): void {
 
 function parse(text: string): unknown {
   if (text === '') throw new SyntaxError('it is empty')
-  return JSON.parse(text) as unknown
+  // Some shells put a byte order mark before what they send.
+  return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text) as unknown
 }

@@ -21,6 +21,8 @@ export interface ErrorTraits {
   /** False: `x-should-retry: false`. */
   readonly retry?: boolean
   readonly headers?: Readonly<Record<string, string>>
+  /** For the log, never for the client. */
+  readonly cause?: unknown
 }
 
 export class ProxyError extends Error {
@@ -33,7 +35,7 @@ export class ProxyError extends Error {
   readonly headers: Readonly<Record<string, string>>
 
   constructor(code: string, message: string, traits: ErrorTraits) {
-    super(message)
+    super(message, { cause: traits.cause })
     this.name = 'ProxyError'
     this.code = code
     this.status = traits.status
@@ -122,11 +124,12 @@ export class ProxyError extends Error {
     })
   }
 
-  static INTERNAL(requestId: string): ProxyError {
+  static INTERNAL(requestId: string, cause: unknown): ProxyError {
     return new ProxyError('internal_error', `The daemon failed; its log has the cause under ${requestId}.`, {
       status: 500,
       type: 'server_error',
       retry: true,
+      cause,
     })
   }
 

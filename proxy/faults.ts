@@ -19,10 +19,10 @@ interface Row {
   readonly code: string
   /** Milliseconds for Retry-After when the error names none; null: a retry cannot help. */
   readonly retryMs: number | null
-  readonly param?: string
+  readonly param?: 'model' | 'input'
 }
 
-const request = (code: string, param?: string): Row => ({
+const request = (code: string, param?: 'input'): Row => ({
   status: 400,
   type: 'invalid_request_error',
   code,
@@ -45,10 +45,10 @@ const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['BUSY', busy('busy')],
   ['QUEUE_FULL', busy('queue_full')],
   ['RATE_LIMITED', busy('rate_limited')],
-  ['CONTEXT_LENGTH_EXCEEDED', request('context_length_exceeded', 'messages')],
+  ['CONTEXT_LENGTH_EXCEEDED', request('context_length_exceeded', 'input')],
   ['BAD_REQUEST', request('bad_request')],
   ['UNSUPPORTED', request('unsupported')],
-  ['NO_CHAT_TEMPLATE', request('no_chat_template', 'messages')],
+  ['NO_CHAT_TEMPLATE', request('no_chat_template', 'input')],
   ['PAYMENT_REQUIRED', money('insufficient_funds')],
   ['INSUFFICIENT_FUNDS', money('insufficient_funds')],
   ['CHANNEL_EXHAUSTED', money('insufficient_funds')],
@@ -69,17 +69,18 @@ const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
 
 const MAX_MESSAGE = 2000
 
-/** Translates anything thrown into what is sent. `null` param names become those of the route that asks. */
-export function translate(error: unknown, requestId: string): ProxyError {
+/** Translates anything thrown into what is sent. `inputParam`: what the route calls its input, e.g. `messages`. */
+export function translate(error: unknown, requestId: string, inputParam: string | null = null): ProxyError {
   if (error instanceof ProxyError) return error
   const fault = readFault(error)
   const row = fault === null ? undefined : TABLE.get(fault.code)
-  if (fault === null || row === undefined) return ProxyError.INTERNAL(requestId)
-  const param = typeof fault.context['param'] === 'string' ? fault.context['param'] : (row.param ?? null)
+  if (fault === null || row === undefined) return ProxyError.INTERNAL(requestId, error)
+  const param = row.param === 'input' ? inputParam : (row.param ?? null)
   return new ProxyError(row.code, describe(fault), {
     status: row.status,
     type: row.type,
     param,
+    cause: error,
     retry: row.retryMs !== null,
     retryAfterMs: row.retryMs === null ? null : (fault.retryAfterMs ?? row.retryMs),
   })

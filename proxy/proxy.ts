@@ -7,10 +7,10 @@ import type { FastifyInstance } from 'fastify'
 import { Access } from './access.js'
 import { listenError } from './bind.js'
 import { Calls } from './call.js'
+import type { ProxyLog } from './call.js'
 import type { Backend } from './port.js'
 import { SchemaCompiler } from './schema/compiler.js'
 import { createServer } from './server.js'
-import type { ProxyLog } from './server.js'
 
 export interface ProxyOptions {
   readonly backend: Backend
@@ -71,6 +71,7 @@ export class ProxyServer {
       heartbeatMs: options.heartbeatMs ?? 1000,
       graceMs: options.graceMs ?? 50,
       now: options.now ?? Date.now,
+      log: options.log ?? null,
     })
     this.#app = createServer({
       backend: options.backend,
@@ -113,7 +114,7 @@ export class ProxyServer {
   async #shut(): Promise<void> {
     if (this.#warming !== null) clearTimeout(this.#warming)
     await this.#opening?.catch(() => undefined)
-    this.#calls.close()
+    await this.#calls.close()
     await this.#app.close()
   }
 }

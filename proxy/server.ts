@@ -3,8 +3,8 @@ import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Access } from './access.js'
 import { acceptBodies } from './body.js'
-import { requestId } from './call.js'
-import type { Calls } from './call.js'
+import { logFailure, requestId } from './call.js'
+import type { Calls, ProxyLog } from './call.js'
 import { corsHeaders, preflightHeaders } from './cors.js'
 import { ProxyError } from './errors.js'
 import { errorBody, errorHeaders } from './faults.js'
@@ -16,12 +16,6 @@ import { embeddingsRoute } from './routes/embeddings.js'
 import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
 import type { SchemaCompiler } from './schema/compiler.js'
-
-/** What the proxy writes to: pino fits. Never a prompt, never a key. */
-export interface ProxyLog {
-  warn(context: object, message: string): void
-  error(context: object, message: string): void
-}
 
 export interface ServerParts {
   readonly backend: Backend
@@ -45,6 +39,8 @@ export function createServer({ backend, access, calls, schemas, bodyLimit, log }
     requestTimeout: 0,
     connectionTimeout: 0,
     return503OnClosing: false,
+    // A missing Host is refused in this API's words (`access.ts`).
+    http: { requireHostHeader: false },
     forceCloseConnections: true,
     genReqId: requestId,
     requestIdHeader: false,
@@ -92,12 +88,7 @@ export function createServer({ backend, access, calls, schemas, bodyLimit, log }
       reply.raw.destroy()
       return reply
     }
-    if (told.status >= 500) {
-      log?.error(
-        { requestId: request.id, url: request.routeOptions.url, code: told.code, err: error },
-        'request failed',
-      )
-    }
+    logFailure(log, request.id, told)
     return sendError(reply, told)
   })
   app.setNotFoundHandler((request, reply) => sendError(reply, unknownRoute(app, request)))

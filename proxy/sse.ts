@@ -89,8 +89,8 @@ export class EventStream {
     })
     this.#raw.socket?.setNoDelay(true)
     this.#comment()
-    // Two beats per heartbeat, each silent only if something was sent since the one before.
-    this.#heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatMs / 2)
+    // Each beat is silent only if something was sent since the one before: the gap is below two beats.
+    this.#heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatMs * 0.45)
   }
 
   #beat(): void {
@@ -101,6 +101,7 @@ export class EventStream {
   #comment(): void {
     // A client that takes nothing gets no more comments piled up for it.
     if (this.#raw.destroyed || this.#raw.writableNeedDrain) return
+    this.#wroteSinceBeat = true
     this.#raw.write(`: ${this.#progress}\n\n`)
   }
 }

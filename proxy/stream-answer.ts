@@ -27,6 +27,7 @@ export async function streamAnswer(backend: Backend, call: Call, plan: StreamPla
   } catch (error) {
     const told = call.translate(error)
     if (!run.stream.opened) throw told
+    call.logFailure(told)
     run.stream.send(`data: ${errorBody(told)}\n\n`)
   } finally {
     run.stream.end()

@@ -68,7 +68,7 @@ function tokenId(id: string): number {
 
 function biasOf(id: string, value: number): number {
   if (value < -100 || value > 100) {
-    throw ProxyError.INVALID_VALUE(`logit_bias.${id}`, 'must be between -100 and 100')
+    throw ProxyError.INVALID_VALUE(`logit_bias[${id}]`, 'must be between -100 and 100')
   }
   return milli(value)
 }

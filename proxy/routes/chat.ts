@@ -21,7 +21,7 @@ export function chatRoute({ app, backend, calls, paths }: RouteContext): void {
       const body = request.body
       refuseChatFields(body)
       const requests = chatRequests(body, routingFrom(body.provider ?? null, request.headers))
-      const call = calls.open(request, reply)
+      const call = calls.open(request, reply, 'messages')
       const identity = { id: call.answerId('chatcmpl'), created: call.created, model: body.model }
       const logprobs = body.logprobs === true
 

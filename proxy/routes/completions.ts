@@ -28,7 +28,7 @@ export function completionsRoute({ app, backend, calls, paths }: RouteContext): 
       refuseCompletionFields(body)
       const prompts = promptsOf(body)
       const requests = completionRequests(body, prompts, routingFrom(body.provider ?? null, request.headers))
-      const call = calls.open(request, reply)
+      const call = calls.open(request, reply, 'prompt')
       const identity = { id: call.answerId('cmpl'), created: call.created, model: body.model }
       const perPrompt = body.n ?? 1
       const options = {

@@ -17,7 +17,7 @@ export function embeddingsRoute({ app, backend, calls, paths }: RouteContext): v
       const body = request.body
       const inputs = inputList('input', body.input, MAX_INPUTS)
       const routing = routingFrom(body.provider ?? null, request.headers)
-      const call = calls.open(request, reply)
+      const call = calls.open(request, reply, 'input')
       const result = await call.guard(backend.embed({ model: body.model, inputs, routing }, call.signal))
       if (result.vectors.length !== inputs.length) throw ProxyError.CUT_SHORT()
       const swarmd = swarmdFields([result.receipt], [])
