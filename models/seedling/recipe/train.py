@@ -1,0 +1,105 @@
+"""Trains the network: Muon for the matrices, Adam for the rest, and a schedule that is warm-up, plateau, decay.
+
+The state is saved every few minutes; running the same command again continues. The weights that count are a moving
+average, which makes every checkpoint usable, not just the last one.
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from batches import Batches
+from model import Seedling, Shape
+
+WARM_UP = 100
+MUON_RATE, ADAM_RATE = 0.012, 0.002
+AVERAGE = 0.995
+
+
+def rate(step: int, steps: int, decay_from: float) -> float:
+    """Share of the full learning rate at a step: up, flat, then straight down to almost nothing."""
+    begin = int(steps * decay_from)
+    if step < WARM_UP:
+        return (step + 1) / WARM_UP
+    return 1.0 if step < begin else max(0.01, (steps - step) / (steps - begin))
+
+
+def optimisers(model: Seedling):
+    matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and name != "token_embd.weight"]
+    others = [p for name, p in model.named_parameters() if p.dim() != 2 or name == "token_embd.weight"]
+    muon = torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original")
+    adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    return [(muon, MUON_RATE), (adam, ADAM_RATE)]
+
+
+def loss_of(trunk, model, batch):
+    ids, positions, learn, targets = (torch.from_numpy(a) for a in batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = trunk(ids, positions)
+        logits = model.logits(hidden[learn])
+    return F.cross_entropy(logits, targets[learn])
+
+
+def save(path: Path, **state):
+    # Written beside and moved over, so that a kill in between leaves the old one.
+    beside = path.with_suffix(".part")
+    torch.save(state, beside)
+    beside.replace(path)
+
+
+def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch_tokens: int, threads: int, compiled: bool):
+    """Runs up to `steps` steps from where work/checkpoint.pt stands; returns the averaged weights."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    shape = Shape(vocab=tokenizer.get_vocab_size())
+    model = Seedling(shape)
+    steppers = optimisers(model)
+    average = {name: p.detach().clone() for name, p in model.named_parameters()}
+    step, spent, checkpoint = 0, 0.0, work / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        for (optimiser, _), saved in zip(steppers, state["optimisers"]):
+            optimiser.load_state_dict(saved)
+        average, step, spent = state["average"], state["step"], state["spent"]
+    trunk = torch.compile(model, dynamic=False) if compiled else model
+    if compiled:
+        torch._dynamo.config.cache_size_limit = 32
+
+    # A continued run draws new examples instead of repeating the first ones.
+    batches = iter(Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context))
+    begun, saved_at, mean = time.time(), time.time(), None
+    while step < steps:
+        share = rate(step, steps, decay_from)
+        loss = loss_of(trunk, model, next(batches))
+        loss.backward()
+        for optimiser, full in steppers:
+            for group in optimiser.param_groups:
+                group["lr"] = full * share
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        step += 1
+        keep = min(AVERAGE, step / (step + 10))
+        torch._foreach_lerp_(list(average.values()), [p.detach() for p in model.parameters()], 1 - keep)
+        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        last = step == steps
+        if step % 50 == 0 or last:
+            passed = spent + time.time() - begun
+            line = {"step": step, "of": steps, "loss": round(mean, 4), "rate": round(share, 3), "minutes": round(passed / 60, 1)}
+            print(json.dumps(line), flush=True)
+        if time.time() - saved_at > 150 or last:
+            save(
+                checkpoint,
+                model=model.state_dict(),
+                optimisers=[optimiser.state_dict() for optimiser, _ in steppers],
+                average=average,
+                step=step,
+                spent=spent + time.time() - begun,
+                shape=asdict(shape),
+            )
+            saved_at = time.time()
+    return average
