@@ -6,29 +6,22 @@ import type { AskBody, AskLimits, AskUsage, IncomingAsk, Offer, RefusalCode } fr
 import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
 import { MAX_DETAIL_BYTES } from '../wire/answer.js'
-import type { Answer } from '../wire/answer.js'
 import { MAX_CREDIT } from '../wire/ask.js'
 import { endingMessage } from '../wire/done.js'
-import type { Done } from '../wire/done.js'
-import type { Failure } from '../wire/error.js'
 import { frameMessage } from '../wire/frame.js'
 import type { Progress } from '../wire/progress.js'
-import type { Tokens } from '../wire/tokens.js'
 import { STALL_MS, arrived, stepIncoming } from './incoming.js'
 import type { Incoming } from './incoming.js'
+import type { Line } from './line.js'
 import { frameCost } from './outgoing.js'
 import { Outbox } from './outbox.js'
 import type { TextPiece } from './outbox.js'
+import { Room } from './room.js'
 
 /** What the ask needs of its session. */
 export interface IncomingLine {
-  isDrained(): boolean
+  readonly wire: Pick<Line, 'drained' | 'send'>
   now(): number
-  answer(message: Answer): void
-  progress(message: Progress): void
-  tokens(message: Tokens): void
-  done(message: Done): void
-  error(message: Failure): void
   /** Calls `flush` at the end of this turn of the event loop. */
   schedule(ask: SessionIncomingAsk): void
   ended(ask: SessionIncomingAsk): void
@@ -67,7 +60,7 @@ export class SessionIncomingAsk implements IncomingAsk {
   #state: Incoming
   #progress: Progress
   #ending: Finish | null = null
-  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null
+  #room = new Room()
 
   constructor(options: IncomingOptions, line: IncomingLine) {
     this.id = options.id
@@ -94,9 +87,15 @@ export class SessionIncomingAsk implements IncomingAsk {
     const act = this.#act({ type: 'refuse' })
     const said = short(detail)
     if (act === 'send') {
-      this.#line.answer({ kind: 'refused', id: this.id, code, retryAfterMs: retryAfterMs ?? null, detail: said })
+      this.#line.wire.send('answer', {
+        kind: 'refused',
+        id: this.id,
+        code,
+        retryAfterMs: retryAfterMs ?? null,
+        detail: said,
+      })
     } else if (act === 'fail') {
-      this.#line.error({ id: this.id, code, detail: said })
+      this.#line.wire.send('error', { id: this.id, code, detail: said })
     }
     if (act !== 'ignore') this.#end()
   }
@@ -131,16 +130,21 @@ export class SessionIncomingAsk implements IncomingAsk {
     if (this.#state.phase === 'ended') return
     this.flush()
     if (this.#act({ type: 'fail' }) === 'ignore') return
-    this.#line.error({ id: this.id, code, detail: short(detail) })
+    this.#line.wire.send('error', { id: this.id, code, detail: short(detail) })
     this.#end()
   }
 
   /** Sends what credit and socket allow; then, when all is out, the end. */
   flush(): void {
-    while (!this.#outbox.isEmpty && this.#state.credit > 0 && this.#line.isDrained() && this.#state.phase !== 'ended') {
+    while (
+      !this.#outbox.isEmpty &&
+      this.#state.credit > 0 &&
+      this.#line.wire.drained &&
+      this.#state.phase !== 'ended'
+    ) {
       this.#sendFrame()
     }
-    if (!this.#outbox.isFull) this.#makeRoom()
+    if (!this.#outbox.isFull) this.#room.open()
     if (this.#ending && this.#outbox.isEmpty && this.#state.phase !== 'ended') this.#sendEnd(this.#ending)
   }
 
@@ -161,25 +165,24 @@ export class SessionIncomingAsk implements IncomingAsk {
     if (now - this.#arrivedAt > this.limits.deadlineMs) {
       if (this.#act({ type: 'fail' }) === 'ignore') return
       const error = SwarmError.DEADLINE_EXCEEDED(this.limits.deadlineMs)
-      this.#line.error({ id: this.id, code: error.code, detail: error.message })
+      this.#line.wire.send('error', { id: this.id, code: error.code, detail: error.message })
       return this.#stop(error)
     }
     const act = this.#act({ type: 'tick', waiting: !this.#outbox.isEmpty && this.#state.credit <= 0 })
-    if (act === 'renew') this.#line.progress(this.#progress)
+    if (act === 'renew') this.#line.wire.send('progress', this.#progress)
     if (act !== 'stalled') return
     const error = SwarmError.CONSUMER_STALLED(STALL_MS / 1000)
-    this.#line.error({ id: this.id, code: error.code, detail: error.message })
+    this.#line.wire.send('error', { id: this.id, code: error.code, detail: error.message })
     this.#stop(error)
   }
 
   #sent(): Promise<void> {
     if (this.#outbox.isFull) this.flush()
     else this.#line.schedule(this)
-    const free = !this.#outbox.isFull && this.#state.credit > this.#outbox.count && this.#line.isDrained()
+    const free = !this.#outbox.isFull && this.#state.credit > this.#outbox.count && this.#line.wire.drained
     if (free || this.#state.phase === 'ended') return SENT
     this.#line.schedule(this)
-    this.#room ??= pending()
-    return this.#room.promise
+    return this.#room.wait()
   }
 
   #sendFrame(): void {
@@ -190,13 +193,13 @@ export class SessionIncomingAsk implements IncomingAsk {
     const act = this.#act({ type: 'frame', cost: frameCost(draft.count, sealed.byteLength) })
     if (act === 'accept-and-send') this.#accept(0)
     if (draft.body.kind === 'text') this.#progress = { kind: 'decoding', id: this.id }
-    this.#line.tokens({ id: this.id, sequence, index: draft.index, sealed })
+    this.#line.wire.send('tokens', { id: this.id, sequence, index: draft.index, sealed })
   }
 
   #sendEnd(ending: Finish): void {
     const { sequence } = this.#state
     if (this.#act({ type: 'done' }) === 'accept-and-send') this.#accept(0)
-    this.#line.done({
+    this.#line.wire.send('done', {
       id: this.id,
       sequence,
       finish: ending.finish,
@@ -213,11 +216,11 @@ export class SessionIncomingAsk implements IncomingAsk {
     if (act === 'ignore') return
     this.#progress = progress
     if (act === 'accept-and-send') this.#accept(progress.kind === 'queued' ? progress.position : 0)
-    this.#line.progress(progress)
+    this.#line.wire.send('progress', progress)
   }
 
   #accept(queuePosition: number): void {
-    this.#line.answer({ kind: 'accepted', id: this.id, queuePosition })
+    this.#line.wire.send('answer', { kind: 'accepted', id: this.id, queuePosition })
   }
 
   #act(event: Parameters<typeof stepIncoming>[1]): ReturnType<typeof stepIncoming>['act'] {
@@ -233,22 +236,9 @@ export class SessionIncomingAsk implements IncomingAsk {
 
   #end(): void {
     this.#outbox.clear()
-    this.#makeRoom()
+    this.#room.open()
     this.#line.ended(this)
   }
-
-  #makeRoom(): void {
-    this.#room?.resolve()
-    this.#room = null
-  }
-}
-
-function pending(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = noop
-  const promise = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { promise, resolve }
 }
 
 /** Cut to what a message may carry; three bytes per UTF-16 unit at most. */
@@ -256,5 +246,3 @@ function short(detail: string): string {
   const most = Math.floor(MAX_DETAIL_BYTES / 3)
   return detail.length <= most ? detail : `${detail.slice(0, most - 1)}…`
 }
-
-function noop(): void {}
