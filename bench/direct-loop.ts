@@ -14,7 +14,7 @@ export interface DirectSettings {
 
 export type DirectCall =
   | { readonly kind: 'load'; readonly settings: DirectSettings }
-  /** Milliseconds to the first token of `text`, its common prefix with the last call kept. */
+  /** Milliseconds to the first token of `text`, nothing of the last call kept. */
   | { readonly kind: 'first'; readonly text: string }
   /** Tokens a second between the first and the last of `count`. */
   | { readonly kind: 'decode'; readonly text: string; readonly count: number }
@@ -49,11 +49,11 @@ async function answer(call: DirectCall): Promise<DirectAnswer> {
   const tokens = model.tokenize(call.text, true)
   const bos = model.tokens.bos
   if (model.tokens.shouldPrependBosToken && bos !== null && tokens[0] !== bos) tokens.unshift(bos)
-  const kept = await keepPrefix(sequence, tokens)
+  await sequence.clearHistory()
   const wanted = call.kind === 'first' ? 1 : call.count
   let first = 0
   let count = 0
-  for await (const token of sequence.evaluate(tokens.slice(kept), SAMPLING)) {
+  for await (const token of sequence.evaluate(tokens, SAMPLING)) {
     model.detokenize([token])
     if (++count === 1) first = performance.now()
     if (count === wanted) break
@@ -70,13 +70,4 @@ async function load(settings: DirectSettings): Promise<DirectAnswer> {
   loaded = { model, sequence: context.getSequence() }
   const ends = [...model.iterateAllTokens()].filter((token) => model.isEogToken(token))
   return { value: 0, promptTokens: 0, ends }
-}
-
-/** Leaves the longest common prefix in the sequence, and at least one token to evaluate. */
-async function keepPrefix(sequence: LlamaContextSequence, tokens: readonly number[]): Promise<number> {
-  const present = sequence.contextTokens
-  let kept = 0
-  while (kept < tokens.length - 1 && kept < present.length && present[kept] === tokens[kept]) kept++
-  await sequence.eraseContextTokenRanges([{ start: kept, end: sequence.nextTokenIndex }])
-  return kept
 }

@@ -36,8 +36,9 @@ export const bench: Bench = {
           one.push(await streamed(client, { ...body, max_tokens: STREAM_TOKENS }, 1))
           eight.push(await streamed(client, { ...body, max_tokens: STREAM_TOKENS }, STREAMS))
         }
+        const { tokens, events } = await client.stream('/v1/chat/completions', { ...body, max_tokens: STREAM_TOKENS })
         note(
-          `${WHOLE} requests of ${ANSWER_TOKENS} tokens at concurrency ${CONCURRENCY}; streams of ${STREAM_TOKENS} tokens`,
+          `${WHOLE} requests of ${ANSWER_TOKENS} tokens at concurrency ${CONCURRENCY}; streams of ${tokens} tokens in ${events} chunks`,
         )
         return [
           { figure: 'requests.whole', value: rate, unit: 'per second', goal: 400, better: 'higher' },

@@ -1,12 +1,13 @@
 /**
  * What the way adds to the time to first token: through HTTP, swarm, Noise and engine host, minus the engine called
- * directly. Both sides keep the common prefix of their prompts, so each computes the same few tokens; they take turns.
+ * directly. The two take turns. Prompts are short and start with different words, so that neither side finds anything in
+ * its cache and both compute the same tokens.
  */
 import type { Bench, BenchContext, Figure } from './figure.js'
 import { median, percentile } from './figure.js'
 import { firstModel, loopback } from './daemons.js'
 import { loadDirect } from './direct.js'
-import { createMockEngine } from '../daemon/engine/mock.js'
+import { MockEngine } from '../daemon/engine/mock.js'
 import { smollm2 } from './real-models.js'
 import { createClient } from './stream.js'
 
@@ -15,6 +16,11 @@ const MOCK_SAMPLES = 500
 const REAL_SAMPLES = 150
 const CONTEXT = 1_024
 const BATCH = 512
+
+const WORDS =
+  'Apples Bridges Castles Deserts Engines Forests Gardens Harbours Islands Jackets Kitchens Ladders Mountains'.split(
+    ' ',
+  )
 
 interface Sides {
   /** Milliseconds to the first token of `text`. */
@@ -31,7 +37,7 @@ export const bench: Bench = {
 }
 
 async function mock(context: BenchContext): Promise<readonly Figure[]> {
-  const engine = createMockEngine({ tokensPerSecond: 0 })
+  const engine = new MockEngine({ tokensPerSecond: 0 })
   await engine.ready()
   const direct = async (text: string): Promise<number> => {
     const begun = performance.now()
@@ -118,7 +124,8 @@ async function compare(
   const through: number[] = []
   const direct: number[] = []
   for (let sample = -WARM_UP; sample < samples; sample++) {
-    const text = `The following is a list of facts about the number ${1000 + ((sample * 7919) % 9000)}:`
+    const [first, second] = [WORDS[(sample + WARM_UP) % WORDS.length], WORDS[(sample * 7 + 80) % WORDS.length]]
+    const text = `${first}, ${second} and`
     const [a, b] = [await sides.through(text), await sides.direct(text)]
     if (sample < 0) continue
     through.push(a)
