@@ -1,0 +1,116 @@
+/** The child's side of one engine: answers the daemon's messages with one loaded model. */
+import { EngineError } from '../errors.js'
+import type { FromChild, ToChild, WireError } from '../protocol.js'
+import { Credit } from './credit.js'
+import { Embedder } from './embedder.js'
+import { Generation } from './generation.js'
+import type { LoadedModel } from './model.js'
+import { buildPrompt, checkLength, knownTokens } from './prompt.js'
+import { Slot, SlotTable } from './slot-table.js'
+import type { LoadOptions } from '../protocol.js'
+
+type GenerateMessage = Extract<ToChild, { type: 'generate' }>
+type EmbedMessage = Extract<ToChild, { type: 'embed' }>
+
+interface Running {
+  readonly abort: AbortController
+  readonly credit: Credit
+}
+
+export class EngineHost {
+  readonly #loaded: LoadedModel
+  readonly #options: LoadOptions
+  readonly #send: (message: FromChild) => void
+  readonly #slots: SlotTable
+  readonly #embedder: Embedder
+  readonly #running = new Map<number, Running>()
+
+  constructor(loaded: LoadedModel, options: LoadOptions, send: (message: FromChild) => void) {
+    this.#loaded = loaded
+    this.#options = options
+    this.#send = send
+    this.#slots = new SlotTable(
+      Array.from({ length: options.slots }, (_, id) => {
+        // The library hands out ids in order from 0; the pacer and the slots count on it.
+        return new Slot(id, loaded.context.getSequence(), options.prefillChunk, options.reuse)
+      }),
+    )
+    this.#embedder = new Embedder(loaded, options)
+  }
+
+  receive(message: ToChild): void {
+    switch (message.type) {
+      case 'generate':
+        void this.#generate(message)
+        return
+      case 'embed':
+        void this.#embed(message)
+        return
+      case 'credit':
+        this.#running.get(message.id)?.credit.add(message.events)
+        return
+      case 'cancel':
+        this.#running.get(message.id)?.abort.abort()
+        return
+      case 'load':
+      case 'close':
+        return
+    }
+  }
+
+  async #generate({ id, job, credit }: GenerateMessage): Promise<void> {
+    const running: Running = { abort: new AbortController(), credit: new Credit(credit) }
+    this.#running.set(id, running)
+    const { signal } = running.abort
+    signal.addEventListener('abort', () => running.credit.close(), { once: true })
+    let slot: Slot | null = null
+    try {
+      const prompt = buildPrompt(job.prompt, this.#loaded, this.#options.name)
+      checkLength(prompt.tokens.length, this.#loaded.facts.contextLength)
+      knownTokens(job.resume, this.#loaded)
+      checkLength(prompt.tokens.length + Math.max(0, job.resume.length - 1), this.#loaded.facts.contextLength)
+      slot = this.#slots.take(prompt.tokens)
+      if (slot === null) throw EngineError.QUEUE_FULL(0)
+      const outbox: FromChild[] = []
+      const generation = new Generation({
+        id,
+        job,
+        prompt,
+        slot,
+        loaded: this.#loaded,
+        prefillChunk: this.#options.prefillChunk,
+        resume: this.#options.resume,
+        signal,
+        // `done` waits until the slot is free again: the daemon sends the next request when it sees it.
+        send: (message) => (message.type === 'done' ? outbox.push(message) : this.#send(message)),
+        credit: () => running.credit.spend(),
+      })
+      await generation.run()
+      this.#slots.release(slot)
+      for (const message of outbox) this.#send(message)
+    } catch (error) {
+      if (slot !== null) this.#slots.release(slot)
+      this.#send({ type: 'error', id, error: wireError(signal.aborted ? EngineError.CANCELLED() : error) })
+    } finally {
+      this.#running.delete(id)
+    }
+  }
+
+  async #embed({ id, inputs }: EmbedMessage): Promise<void> {
+    const abort = new AbortController()
+    this.#running.set(id, { abort, credit: new Credit(0) })
+    try {
+      this.#send({ type: 'vectors', id, ...(await this.#embedder.embed(inputs, abort.signal)) })
+    } catch (error) {
+      this.#send({ type: 'error', id, error: wireError(abort.signal.aborted ? EngineError.CANCELLED() : error) })
+    } finally {
+      this.#running.delete(id)
+    }
+  }
+}
+
+export function wireError(error: unknown): WireError {
+  if (error instanceof EngineError) return { code: error.code, message: error.message, context: error.context }
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: 'ENGINE_CRASHED', message: `the engine failed: ${message}`, context: {} }
+}

@@ -1,0 +1,157 @@
+/** Loads one GGUF with node-llama-cpp and gathers what the rest of the host needs to know about it. */
+import { readFileSync } from 'node:fs'
+import type { Llama, LlamaContext, LlamaModel, Token } from 'node-llama-cpp'
+import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
+import { EngineError } from '../errors.js'
+import type { Runtime } from '../port.js'
+import type { LoadedFacts, LoadOptions, LogLevel } from '../protocol.js'
+import type { ThoughtMarkers } from '../text/thoughts.js'
+import { detectMarkers, THOUGHT_MARKERS } from '../text/thoughts.js'
+import { Vocabulary } from '../text/vocabulary.js'
+import { BatchPacer } from './batch-pacer.js'
+import { ChatTemplate } from './chat-template.js'
+
+export interface LoadedModel {
+  readonly llama: Llama
+  readonly model: LlamaModel
+  readonly context: LlamaContext
+  readonly pacer: BatchPacer
+  readonly vocabulary: Vocabulary
+  readonly template: ChatTemplate | null
+  readonly markers: ThoughtMarkers | null
+  readonly facts: LoadedFacts
+}
+
+export interface LoadHooks {
+  readonly onProgress: (fraction: number) => void
+  readonly log: (level: LogLevel, text: string) => void
+}
+
+export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise<LoadedModel> {
+  const llama = await getLlama({
+    gpu: options.gpu === 'off' ? false : 'auto',
+    build: 'never',
+    progressLogs: false,
+    logLevel: LlamaLogLevel.warn,
+    logger: (level, text) => hooks.log(level === LlamaLogLevel.warn ? 'warn' : 'error', text),
+  })
+  const model = await openModel(llama, options, hooks)
+  const vocabulary = readVocabulary(model)
+  const pacer = new BatchPacer()
+  const threads = options.threads ?? Math.max(1, llama.cpuMathCores - 1)
+  llama.maxThreads = threads
+  const context = await openContext(model, options, threads, pacer)
+  const source = model.fileInfo.metadata.tokenizer.chat_template
+  const markers = detectMarkers(source ?? '', (name) => vocabulary.find(name) !== null)
+  const template = source === undefined ? null : chatTemplate(source, model, vocabulary)
+  return {
+    llama,
+    model,
+    context,
+    pacer,
+    vocabulary,
+    template,
+    markers,
+    facts: {
+      contextLength: context.contextSize,
+      vocabulary: vocabulary.size,
+      slots: options.slots,
+      chat: template !== null,
+      thoughts: markers !== null,
+      embeddings: true,
+      runtime: runtimeOf(llama, context, options),
+    },
+  }
+}
+
+async function openModel(llama: Llama, options: LoadOptions, hooks: LoadHooks): Promise<LlamaModel> {
+  try {
+    return await llama.loadModel({
+      modelPath: options.path,
+      ...(options.gpu === 'off' ? { gpuLayers: 0 } : {}),
+      defaultContextFlashAttention: options.flashAttention,
+      onLoadProgress: hooks.onProgress,
+    })
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (/memory|vram/i.test(message)) throw EngineError.OUT_OF_MEMORY(`${options.name} does not fit: ${message}`, 0, 0)
+    throw EngineError.MODEL_LOAD_FAILED(`${options.name} could not be loaded: ${message}`)
+  }
+}
+
+async function openContext(
+  model: LlamaModel,
+  options: LoadOptions,
+  threads: number,
+  pacer: BatchPacer,
+): Promise<LlamaContext> {
+  try {
+    return await model.createContext({
+      sequences: options.slots,
+      contextSize: options.contextSize,
+      batchSize: options.batchSize,
+      threads,
+      flashAttention: options.flashAttention,
+      experimentalKvCacheKeyType: options.kvType,
+      experimentalKvCacheValueType: options.kvType,
+      // A sliding window that forgets cannot be rewound to a shared prefix.
+      swaFullCache: true,
+      batching: { itemPrioritizationStrategy: pacer.strategy },
+      failedCreationRemedy: false,
+    })
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw EngineError.OUT_OF_MEMORY(
+      `no room for ${options.slots} slots of ${options.contextSize} tokens (${message}): use fewer slots or a smaller context`,
+      0,
+      0,
+    )
+  }
+}
+
+function readVocabulary(model: LlamaModel): Vocabulary {
+  const { model: kind, tokens, token_type: types } = model.fileInfo.metadata.tokenizer.ggml
+  if (!Array.isArray(tokens) || tokens.length === 0) {
+    throw EngineError.MODEL_UNSUPPORTED('the model file has no vocabulary: it cannot turn text into tokens')
+  }
+  return new Vocabulary({ model: kind, tokens, types: (types ?? []).map(Number) })
+}
+
+function chatTemplate(source: string, model: LlamaModel, vocabulary: Vocabulary): ChatTemplate {
+  const reserved = new Set<string>()
+  for (let token = 0; token < vocabulary.size; token++) {
+    const name = vocabulary.name(token)
+    const literal = vocabulary.kind(token) === 'literal' && name.length > 2
+    const steers = literal && (source.includes(name) || model.isEogToken(token as Token))
+    if (name !== '' && (vocabulary.kind(token) === 'control' || steers)) reserved.add(name)
+  }
+  const text = (token: Token | null): string => (token === null ? '' : vocabulary.name(token))
+  return new ChatTemplate({
+    source,
+    tokenise: (part, special) => (part === '' ? [] : model.tokenize(part, special)),
+    reserved: [...reserved],
+    assistantMayWrite: THOUGHT_MARKERS.flatMap(({ open, close }) => [open, close]),
+    variables: { bos_token: text(model.tokens.bos), eos_token: text(model.tokens.eos) },
+  })
+}
+
+function runtimeOf(llama: Llama, context: LlamaContext, options: LoadOptions): Runtime {
+  return {
+    library: 'node-llama-cpp',
+    release: llama.llamaCppRelease.release,
+    backend: llama.gpu === false ? 'cpu' : llama.gpu,
+    cpuVariant: cpuVariant(),
+    flashAttention: context.flashAttention === true,
+    kvTypes: options.kvType.toLowerCase(),
+    batchSize: context.batchSize,
+  }
+}
+
+/** Which of the library's CPU builds is loaded: logits are comparable to the bit only within one. */
+function cpuVariant(): string {
+  try {
+    return /ggml-cpu-([a-z0-9_]+)/.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1] ?? process.arch
+  } catch {
+    return process.arch
+  }
+}

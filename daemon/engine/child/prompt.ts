@@ -1,0 +1,56 @@
+/** From a job's prompt to tokens. Throws `BAD_REQUEST`, `NO_CHAT_TEMPLATE` or `CONTEXT_LENGTH_EXCEEDED`. */
+import type { Token } from 'node-llama-cpp'
+import { EngineError } from '../errors.js'
+import type { GenerateJob } from '../port.js'
+import type { LoadedModel } from './model.js'
+
+export interface Prompt {
+  readonly tokens: readonly number[]
+  /** The template's generation prompt has opened a thought. */
+  readonly insideThought: boolean
+}
+
+export function buildPrompt(prompt: GenerateJob['prompt'], loaded: LoadedModel, name: string): Prompt {
+  const built = build(prompt, loaded, name)
+  if (built.tokens.length === 0) throw EngineError.BAD_REQUEST('the prompt is empty')
+  return built
+}
+
+function build(prompt: GenerateJob['prompt'], loaded: LoadedModel, name: string): Prompt {
+  switch (prompt.kind) {
+    case 'tokens':
+      return { tokens: knownTokens(prompt.tokens, loaded), insideThought: false }
+    case 'text':
+      // Who writes the whole prompt may write special tokens: there is no template whose turns could be forged.
+      return { tokens: withBos(tokenise(prompt.text, loaded), loaded), insideThought: false }
+    case 'chat': {
+      if (loaded.template === null) throw EngineError.NO_CHAT_TEMPLATE(name)
+      const { text, tokens } = loaded.template.render(prompt.messages)
+      const opened = loaded.markers !== null && text.trimEnd().endsWith(loaded.markers.open)
+      return { tokens: withBos(tokens, loaded), insideThought: opened }
+    }
+  }
+}
+
+/** Prompt and one token more must fit into a slot; nothing is cut or shifted. */
+export function checkLength(tokens: number, contextLength: number): void {
+  if (tokens + 1 > contextLength) throw EngineError.CONTEXT_LENGTH_EXCEEDED(tokens, contextLength)
+}
+
+export function knownTokens(tokens: readonly number[], loaded: LoadedModel): readonly number[] {
+  const unknown = tokens.find((token) => !loaded.vocabulary.has(token))
+  if (unknown !== undefined) {
+    throw EngineError.BAD_REQUEST(`token ${unknown} is not in this model's vocabulary of ${loaded.vocabulary.size}`)
+  }
+  return tokens
+}
+
+function tokenise(text: string, loaded: LoadedModel): number[] {
+  return text === '' ? [] : loaded.model.tokenize(text, true)
+}
+
+function withBos(tokens: readonly number[], loaded: LoadedModel): readonly number[] {
+  const { bos, shouldPrependBosToken } = loaded.model.tokens
+  if (bos === null || !shouldPrependBosToken || tokens[0] === (bos as Token)) return tokens
+  return [bos, ...tokens]
+}
