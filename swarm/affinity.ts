@@ -6,6 +6,9 @@ import b4a from 'b4a'
 import { hash } from './crypto.js'
 import type { AskBody } from './port.js'
 
+/** The part of an ask that a cache can hold. */
+export type Prompted = Pick<Extract<AskBody, { kind: 'generate' }>, 'kind' | 'prompt'> | { readonly kind: 'embed' }
+
 export const MAX_PREFIXES = 4096
 /** Boundaries per prompt: a longer conversation is known by its last ones. */
 const MAX_BOUNDARIES = 64
@@ -13,7 +16,7 @@ const MAX_BOUNDARIES = 64
 const BLOCK = 2048
 
 /** Hashes of the prompt's prefixes, longest first: at each message of a chat, at each block of a text. */
-export function prefixesOf(modelRoot: Uint8Array, body: AskBody): readonly string[] {
+export function prefixesOf(modelRoot: Uint8Array, body: Prompted): readonly string[] {
   let chain: Uint8Array = hash('swarmd/1/prefix', modelRoot)
   const out: string[] = []
   for (const piece of pieces(body)) {
@@ -23,7 +26,7 @@ export function prefixesOf(modelRoot: Uint8Array, body: AskBody): readonly strin
   return out.slice(-MAX_BOUNDARIES).reverse()
 }
 
-function pieces(body: AskBody): readonly string[] {
+function pieces(body: Prompted): readonly string[] {
   if (body.kind === 'embed') return []
   const { prompt } = body
   if (prompt.kind === 'chat')

@@ -13,6 +13,7 @@ import type {
   Health,
   ModelCard,
 } from '../../proxy/port.js'
+import type { Outcome } from '../../swarm/history.js'
 import type { AnswerEvent, AskBody, AskLimits } from '../../swarm/port.js'
 import { codeOf } from '../errors.js'
 import { catalog, nearNames, resolve } from './catalog.js'
@@ -20,8 +21,8 @@ import type { CatalogEntry } from './catalog.js'
 import { Deadline } from './deadline.js'
 import { ConsumerError } from './errors.js'
 import { MeasuredModels } from './measured.js'
-import { afterFailure } from './retry.js'
-import type { Route, Router } from './router.js'
+import { afterFailure, outcomeOf } from './retry.js'
+import type { AnyRequest, Route, Router } from './router.js'
 import { Tally } from './tally.js'
 
 export interface ConsumerOptions {
@@ -44,8 +45,6 @@ export interface ConsumerCounters {
   tokensIn: number
   tokensOut: number
 }
-
-type AnyRequest = GenerateRequest | EmbedRequest
 
 const DEFAULT_DEADLINE_MS = 3_600_000
 /** How long a request for an unknown model waits while the node is still finding its peers. */
@@ -214,15 +213,21 @@ export class Consumer implements Backend {
       if (!route) throw failure ?? router.refusal(entry, request)
       tried.add(route.key)
       tally.startAttempt()
+      route.note({ type: 'asked' })
+      // Until it ends otherwise: a caller who stops reading says nothing about the provider.
+      let outcome: Outcome = { type: 'cancelled' }
       const began = performance.now()
       const limits: AskLimits = { maxTokens, maxCost: null, deadlineMs: Math.max(1, Math.round(due - began)) }
       try {
         for await (const event of route.answer(body(), limits, deadline.signal)) {
-          if (event.type === 'prefill') tally.prefilled(event.total, event.cached)
+          if (event.type === 'queued') route.note(event)
+          else if (event.type === 'prefill') tally.prefilled(event.total, event.cached)
           else if (event.type === 'tokens') tally.received(event, performance.now())
           else if (event.type === 'done') {
             if (event.usage.prompt > 0) tally.prefilled(event.usage.prompt, event.usage.cached)
-            this.#completed(entry, route, request, tally, began)
+            tally.settleAttempt(route.prices, true)
+            outcome = { type: 'answered', ttftMs: tally.attemptTtftMs(began), tokensPerSecond: tally.rate() }
+            this.#measured.record(entry.root, outcome.ttftMs, outcome.tokensPerSecond)
             yield { route, event }
             return
           }
@@ -233,21 +238,14 @@ export class Consumer implements Backend {
         deadline.check()
         tally.settleAttempt(route.prices, false)
         const code = codeOf(error)
-        router.failed(route, code)
+        outcome = outcomeOf(code, retryAfterOf(error))
         if (afterFailure(code, attempt, request.routing.allowFallbacks) === 'final') throw error
         // The next provider continues at the position reached; nothing that the caller has seen is sent again.
         failure = error
+      } finally {
+        route.note(outcome)
       }
     }
-  }
-
-  #completed(entry: CatalogEntry, route: Route, request: AnyRequest, tally: Tally, began: number): void {
-    const now = performance.now()
-    const ttftMs = tally.ttftMs ?? now - began
-    const rate = tally.rate(now)
-    tally.settleAttempt(route.prices, true)
-    this.#options.router.succeeded(route, request, ttftMs, rate)
-    this.#measured.record(entry.root, ttftMs, rate)
   }
 
   async #find(model: string, signal: AbortSignal): Promise<CatalogEntry> {
@@ -296,6 +294,11 @@ function requireFeature(entry: CatalogEntry, feature: ModelCard['features'][numb
   if (entry.card.features.includes(feature)) return
   const hint = feature === 'chat' ? ' It has no chat template; use /v1/completions.' : ''
   throw ConsumerError.UNSUPPORTED(`The model '${entry.card.id}' does not offer ${feature}.${hint}`)
+}
+
+function retryAfterOf(error: unknown): number | null {
+  if (typeof error !== 'object' || error === null || !('retryAfterMs' in error)) return null
+  return typeof error.retryAfterMs === 'number' ? error.retryAfterMs : null
 }
 
 function drawSeed(bytes: Uint8Array): bigint {

@@ -4,6 +4,8 @@
  * - `final`: the request itself is wrong or over; asking somebody else would only repeat the answer.
  * - `next`: another provider may do better. Once tokens have flowed it continues at the next position.
  */
+import type { Outcome } from '../../swarm/history.js'
+
 export type Decision = 'final' | 'next'
 
 /** Codes of engine, swarm and provider that the caller has to act upon. Everything else is the provider's trouble. */
@@ -19,6 +21,22 @@ const FINAL: ReadonlySet<string> = new Set([
 
 /** A stream that keeps breaking costs a prefill each time: stop somewhere. */
 const MAX_ATTEMPTS = 6
+
+/** A provider's way of saying not now: it is well, and says when to come back. */
+const REFUSED: ReadonlySet<string> = new Set([
+  'BUSY',
+  'RATE_LIMITED',
+  'OFFER_UNKNOWN',
+  'MODEL_UNLOADING',
+  'PAYMENT_REQUIRED',
+  'BANNED',
+])
+
+/** What a failure says about the provider: nothing, that it is busy, or that it failed. */
+export function outcomeOf(code: string | null, retryAfterMs: number | null): Outcome {
+  if (code === null || FINAL.has(code)) return { type: 'cancelled' }
+  return REFUSED.has(code) ? { type: 'refused', retryAfterMs } : { type: 'failed' }
+}
 
 export function afterFailure(code: string | null, attempts: number, fallbacks: boolean): Decision {
   if (code === null) return 'final'

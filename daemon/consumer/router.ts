@@ -1,11 +1,14 @@
 /**
- * Who computes a request: a local engine if it has the model, else a provider chosen by swarm/choice.
+ * What the consumer needs to know of routing: candidates in, one route at a time out, and what became of it back in.
  */
-import type { EmbedRequest, GenerateRequest } from '../../proxy/port.js'
 import type { Prices } from '../../ledger/price.js'
+import type { EmbedRequest, GenerateRequest } from '../../proxy/port.js'
+import type { Outcome } from '../../swarm/history.js'
 import type { AnswerEvent, AskBody, AskLimits, Offer } from '../../swarm/port.js'
 import type { ModelInfo } from '../engine/port.js'
 import type { CatalogEntry } from './catalog.js'
+
+export type AnyRequest = GenerateRequest | EmbedRequest
 
 export interface Route {
   /** Unique among the routes of one request. */
@@ -14,15 +17,15 @@ export interface Route {
   readonly name: string
   readonly prices: Prices
   answer(body: AskBody, limits: AskLimits, signal: AbortSignal): AsyncIterable<AnswerEvent>
+  /** What happened on this route; `asked` first, exactly one ending last. */
+  note(outcome: Outcome): void
 }
 
 export interface Router {
   localModels(): readonly ModelInfo[]
   offers(): readonly Offer[]
   /** The best route not yet tried, or null. */
-  choose(entry: CatalogEntry, request: GenerateRequest | EmbedRequest, tried: ReadonlySet<string>): Route | null
-  /** Why there is none: an error with a code and a line per provider that was left out. */
-  refusal(entry: CatalogEntry, request: GenerateRequest | EmbedRequest): Error
-  succeeded(route: Route, request: GenerateRequest | EmbedRequest, ttftMs: number, tokensPerSecond: number | null): void
-  failed(route: Route, code: string | null): void
+  choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null
+  /** Why there is none: an error with a code and a line per reason that left providers out. */
+  refusal(entry: CatalogEntry, request: AnyRequest): Error
 }

@@ -27,6 +27,7 @@ export class Tally {
   #attemptCached = 0
   #attemptFrom = 0
   #attemptFirst = 0
+  #attemptLast = 0
 
   /** `asked`: monotonic milliseconds at which the request came in. */
   constructor(asked: number) {
@@ -52,6 +53,7 @@ export class Tally {
   received(event: TokensEvent, now: number): void {
     this.ttftMs ??= now - this.#asked
     this.#attemptFirst ||= now
+    this.#attemptLast = now
     for (const token of event.tokens) this.tokens.push(token)
     if (event.channel === 'thought') this.thought += event.tokens.length
   }
@@ -64,10 +66,15 @@ export class Tally {
     this.#cost = addMicroLamports(this.#cost, cost(prices, { input: this.#attemptPrompt - cached, cached, output }))
   }
 
-  /** Tokens per second of the current attempt after its first frame; null when too short to tell. */
-  rate(now: number): number | null {
+  /** Milliseconds from `began` to the attempt's first token, or to now when it had none. */
+  attemptTtftMs(began: number): number {
+    return (this.#attemptFirst || performance.now()) - began
+  }
+
+  /** Tokens per second of the current attempt, first to last frame; null when too short to tell. */
+  rate(): number | null {
     const output = this.tokens.length - this.#attemptFrom
-    const seconds = (now - this.#attemptFirst) / 1000
+    const seconds = (this.#attemptLast - this.#attemptFirst) / 1000
     return output < MIN_TOKENS_FOR_RATE || seconds <= 0 ? null : (output - 1) / seconds
   }
 

@@ -84,19 +84,19 @@ export class FakeRouter implements Router {
     const next = this.#scripts.find(([name]) => !tried.has(name))
     if (!next) return null
     const [name, answer, prices = FREE] = next
-    return { key: name, name, prices, answer }
+    return {
+      key: name,
+      name,
+      prices,
+      answer,
+      note: (outcome) => {
+        if (outcome.type !== 'asked' && outcome.type !== 'queued') this.log.push(`${outcome.type} ${name}`)
+      },
+    }
   }
 
   refusal(): Error {
     return Object.assign(new Error('nobody'), { code: 'NO_PROVIDER' })
-  }
-
-  succeeded(route: Route): void {
-    this.log.push(`ok ${route.name}`)
-  }
-
-  failed(route: Route, code: string | null): void {
-    this.log.push(`${code} ${route.name}`)
   }
 }
 

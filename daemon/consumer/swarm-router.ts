@@ -1,0 +1,165 @@
+/**
+ * Who computes a request: this node's own engine if it serves the model and the caller did not say otherwise, else the
+ * provider that swarm/choice prefers.
+ */
+import b4a from 'b4a'
+import { FREE } from '../../ledger/price.js'
+import { Affinity, prefixesOf } from '../../swarm/affinity.js'
+import type { Prompted } from '../../swarm/affinity.js'
+import { choose } from '../../swarm/choice.js'
+import type { Route as Choice } from '../../swarm/choice.js'
+import { History } from '../../swarm/history.js'
+import type { ProviderRecord } from '../../swarm/history.js'
+import type { Offer, OfferFeature, Swarm } from '../../swarm/port.js'
+import type { ModelInfo } from '../engine/port.js'
+import type { LocalModels } from '../local-models.js'
+import type { CatalogEntry } from './catalog.js'
+import { ConsumerError } from './errors.js'
+import { localAnswer } from './local-answer.js'
+import type { AnyRequest, Route, Router } from './router.js'
+
+export interface SwarmRouterOptions {
+  /** Null until the swarm is being joined. */
+  readonly swarm: () => Swarm | null
+  readonly models: Pick<LocalModels, 'ready' | 'byRoot'>
+  /** Unix milliseconds. */
+  readonly now: () => number
+  /** [0, 1). */
+  readonly random: () => number
+}
+
+const LOCAL = 'local'
+/** English text; only for expected times. */
+const CHARS_PER_TOKEN = 4
+/** When the caller does not say how long the answer may be. */
+const USUAL_ANSWER = 256
+const RETRY_MS = 1000
+
+export class SwarmRouter implements Router {
+  #options: SwarmRouterOptions
+  #history = new History()
+  #affinity = new Affinity()
+
+  constructor(options: SwarmRouterOptions) {
+    this.#options = options
+  }
+
+  localModels(): readonly ModelInfo[] {
+    return this.#options.models.ready().flatMap((model) => (model.info ? [model.info] : []))
+  }
+
+  offers(): readonly Offer[] {
+    return this.#options.swarm()?.offers() ?? []
+  }
+
+  choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
+    return this.#local(entry, request, tried) ?? this.#remote(this.explain(entry, request, tried).chosen, request)
+  }
+
+  /** The whole decision about the swarm's providers, for `choose` and for people who ask why. */
+  explain(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Choice {
+    const decided = this.#decide(entry, request, tried, (record) => record)
+    const unhealthy = decided.excluded.some(({ reason }) => reason === 'UNHEALTHY')
+    if (decided.chosen || !unhealthy) return decided
+    // Nobody healthy is left: one that failed a moment ago is better than none, and may have come back.
+    return this.#decide(entry, request, tried, (record) => ({ ...record, failedInRow: 0 }))
+  }
+
+  refusal(entry: CatalogEntry, request: AnyRequest): Error {
+    const { excluded, retryAfterMs } = this.explain(entry, request, new Set())
+    const counts = new Map<string, number>()
+    for (const { reason } of excluded) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+    if (excluded.length > 0 && counts.get('PRICE_TOO_HIGH') === excluded.length) {
+      return ConsumerError.PRICE_TOO_HIGH(entry.card.id)
+    }
+    const why = [...counts].map(([reason, count]) => `${count} × ${reason.toLowerCase().replaceAll('_', ' ')}`)
+    return ConsumerError.NO_PROVIDER(entry.card.id, why, retryAfterMs ?? RETRY_MS)
+  }
+
+  #decide(
+    entry: CatalogEntry,
+    request: AnyRequest,
+    tried: ReadonlySet<string>,
+    see: (record: ProviderRecord) => ProviderRecord,
+  ): Choice {
+    const { routing } = request
+    const root = b4a.from(entry.root, 'hex')
+    // An estimate must not shut out the largest context: the provider counts, and says both numbers.
+    const largest = Math.max(1, ...entry.offers.map((offer) => offer.contextLength))
+    return choose(
+      {
+        modelRoot: root,
+        features: [featureOf(request)],
+        promptTokens: Math.min(estimateTokens(request), largest - 1),
+        outputTokens: 'maxTokens' in request ? (request.maxTokens ?? USUAL_ANSWER) : 0,
+        maxPrice: routing.maxPrice,
+        only: routing.only,
+        ignore: routing.ignore,
+        order: routing.order,
+        sort: routing.sort,
+        tried: [...tried],
+        minReliability: 0,
+        minCompleted: 0,
+        cachedAt: this.#affinity.find(prefixesOf(root, affinityBody(request))),
+      },
+      entry.offers,
+      (offer) => see(this.#history.get(historyKey(offer))),
+      this.#options.now(),
+      this.#options.random,
+    )
+  }
+
+  #local(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
+    const { only, ignore } = request.routing
+    if (tried.has(LOCAL) || ignore.includes(LOCAL) || (only !== null && !only.includes(LOCAL))) return null
+    const engine = this.#options.models.byRoot(entry.root)?.engine
+    if (!engine) return null
+    return {
+      key: LOCAL,
+      name: LOCAL,
+      prices: FREE,
+      answer: (body, limits, signal) => localAnswer(engine, body, limits, signal),
+      note: () => undefined,
+    }
+  }
+
+  #remote(offer: Offer | null, request: AnyRequest): Route | null {
+    const swarm = this.#options.swarm()
+    if (!swarm || !offer) return null
+    const name = b4a.toString(offer.nodeKey, 'hex')
+    return {
+      key: name,
+      name,
+      prices: offer.prices,
+      answer: (body, limits, signal) => swarm.ask({ offer, body, limits, signal }),
+      note: (outcome) => {
+        this.#history.note(historyKey(offer), outcome, this.#options.now())
+        if (outcome.type === 'answered')
+          this.#affinity.remember(prefixesOf(offer.modelRoot, affinityBody(request)), name)
+      },
+    }
+  }
+}
+
+function featureOf(request: AnyRequest): OfferFeature {
+  if ('inputs' in request) return 'embeddings'
+  return request.prompt.kind === 'chat' ? 'chat' : 'completion'
+}
+
+function estimateTokens(request: AnyRequest): number {
+  if ('inputs' in request) return 0
+  const { prompt } = request
+  if (prompt.kind === 'tokens') return prompt.tokens.length
+  const chars =
+    prompt.kind === 'text' ? prompt.text.length : prompt.messages.reduce((sum, { content }) => sum + content.length, 0)
+  return Math.ceil(chars / CHARS_PER_TOKEN)
+}
+
+/** Only the prompt decides what is cached. */
+function affinityBody(request: AnyRequest): Prompted {
+  return 'inputs' in request ? { kind: 'embed' } : { kind: 'generate', prompt: request.prompt }
+}
+
+function historyKey(offer: Offer): string {
+  return `${b4a.toString(offer.nodeKey, 'hex')}/${b4a.toString(offer.modelRoot, 'hex')}`
+}

@@ -1,0 +1,259 @@
+/**
+ * The composition root: builds every part, joins them, and takes them down in reverse order. No rule lives here.
+ *
+ * The local API and the control socket come first and load nothing native, so that they answer within 300 ms of process
+ * start; identity, swarm and engines follow in the background.
+ */
+import { randomBytes } from 'node:crypto'
+import safetyCatch from 'safety-catch'
+import { createProxy } from '../proxy/proxy.js'
+import type { ProxyServer } from '../proxy/proxy.js'
+import type { Swarm } from '../swarm/port.js'
+import { Consumer } from './consumer/consumer.js'
+import { SwarmRouter } from './consumer/swarm-router.js'
+import { ControlServer } from './control/server.js'
+import type { NodeSnapshot } from './control/snapshot.js'
+import { DaemonError } from './errors.js'
+import { LocalModels } from './local-models.js'
+import type { LocalModel } from './local-models.js'
+import { acquireLock } from './lock.js'
+import type { DataLock } from './lock.js'
+import type { Node, NodeHooks, NodeOptions, StartNode } from './node-options.js'
+import { nodeSnapshot } from './node-view.js'
+import { Provider } from './provider/provider.js'
+import { termsOf } from './provider/terms.js'
+
+/** After the join, offers still arrive from peers that were just dialled. */
+const SETTLE_MS = 2000
+const WARNINGS_KEPT = 32
+
+export const startNode: StartNode = async (options, hooks) => {
+  const node = new DaemonNode(options, hooks)
+  await node.open()
+  return node
+}
+
+class DaemonNode implements Node {
+  readonly closed: Promise<void>
+  #options: NodeOptions
+  #hooks: NodeHooks
+  #started = Date.now()
+  #state: NodeSnapshot['state'] = 'starting'
+  #warnings: string[] = []
+  #listeners = new Set<() => void>()
+  #consumer: Consumer
+  #provider: Provider
+  #models: LocalModels
+  #router: SwarmRouter
+  #lock: DataLock | null = null
+  #proxy: ProxyServer | null = null
+  #control: ControlServer | null = null
+  #swarm: Swarm | null = null
+  #joining: boolean
+  #settleTimer: NodeJS.Timeout | null = null
+  #ready: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | null = null
+  #resolveClosed: () => void = () => undefined
+
+  constructor(options: NodeOptions, hooks: NodeHooks) {
+    this.#options = options
+    this.#hooks = hooks
+    this.#joining = options.swarm !== null
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
+    this.#models = new LocalModels({
+      models: options.models,
+      open: async (model, onProgress, signal) => {
+        const { openEngine } = await import('./engine/open.js')
+        const share = Math.max(1, options.models.length)
+        return openEngine(model, { share, cacheDir: options.cacheDir, onProgress, signal, log: hooks.log })
+      },
+      onProgress: hooks.onProgress,
+      onChange: () => this.#changed(),
+      onReady: (model) => this.#serve(model),
+      log: hooks.log,
+    })
+    this.#provider = new Provider(
+      (root) => {
+        const model = this.#models.byRoot(root)
+        return model?.engine ? { engine: model.engine, prices: model.options.prices } : null
+      },
+      () => this.#notify(),
+    )
+    this.#router = new SwarmRouter({
+      swarm: () => this.#swarm,
+      models: this.#models,
+      now: Date.now,
+      random: Math.random,
+    })
+    this.#consumer = new Consumer({
+      router: this.#router,
+      aliases: options.aliases,
+      version: options.version,
+      settling: () => this.#joining || this.#models.loading,
+      peers: () => this.#swarm?.peers().length ?? 0,
+      randomBytes,
+      now: Date.now,
+    })
+  }
+
+  get apiUrl(): string | null {
+    const base = this.#proxy?.address?.baseUrl
+    return base === undefined ? null : base.replace(/\/v1$/, '')
+  }
+
+  async open(): Promise<void> {
+    const { api, dataDir, version, swarm, models } = this.#options
+    if (swarm?.network === 'public' && models.some((model) => model.source === 'mock')) {
+      throw DaemonError.CONFIG_INVALID(
+        'A mock engine never joins the public network. Give the name of a private one with --network NAME and its --bootstrap HOST:PORT.',
+      )
+    }
+    const holder = { pid: process.pid, since: this.#started, version, apiUrl: null }
+    this.#lock = acquireLock(dataDir, holder)
+    try {
+      if (api) {
+        this.#proxy = createProxy({ backend: this.#consumer, ...api, log: this.#hooks.log })
+        await this.#proxy.ready()
+      }
+      this.#control = new ControlServer({ dataDir, runtimeDir: process.env['XDG_RUNTIME_DIR'], source: this })
+      await this.#control.ready()
+      this.#lock.describe({ ...holder, apiUrl: this.apiUrl })
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    this.#ready = Promise.all([this.#join(), this.#models.start()]).then(() => {
+      if (this.#state === 'starting') this.#state = 'ready'
+      this.#changed()
+    })
+    this.#ready.catch(safetyCatch)
+  }
+
+  ready(): Promise<void> {
+    return this.#ready
+  }
+
+  snapshot(): NodeSnapshot {
+    return nodeSnapshot({
+      options: this.#options,
+      started: this.#started,
+      state: this.#state,
+      apiUrl: this.apiUrl,
+      swarm: this.#swarm,
+      joining: this.#joining,
+      models: this.#models.all,
+      cards: this.#consumer.models(),
+      requests: this.#consumer.counters,
+      provided: this.#provider.counters,
+      warnings: this.#warnings,
+    })
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  stop(): void {
+    this.close().catch(safetyCatch)
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'stopping'
+    this.#notify()
+    if (this.#settleTimer) clearTimeout(this.#settleTimer)
+    // Callers hear of it first, then peers, then the engines that worked for both.
+    await this.#attempt('api', this.#proxy?.close())
+    await this.#attempt('swarm', this.#swarm?.close())
+    await this.#attempt('models', this.#models.close())
+    await this.#attempt('control', this.#control?.close())
+    this.#lock?.release()
+    this.#resolveClosed()
+  }
+
+  async #attempt(what: string, closing: Promise<void> | undefined): Promise<void> {
+    try {
+      await closing
+    } catch (error) {
+      this.#hooks.log.warn(
+        { part: what, error: error instanceof Error ? error.message : String(error) },
+        'did not close cleanly',
+      )
+    }
+  }
+
+  async #join(): Promise<void> {
+    const { swarm: settings, models, version } = this.#options
+    if (settings === null) return
+    const [{ SwarmNode }, { freshNodeKeyPair, networkId, openIdentity }] = await Promise.all([
+      import('../swarm/node.js'),
+      import('./identity.js'),
+    ])
+    if (this.#closing) return
+    const identity = models.length > 0 ? openIdentity(this.#options.dataDir) : null
+    const swarm = new SwarmNode({
+      keyPair: identity?.node() ?? freshNodeKeyPair(),
+      boxKeyPair: identity?.box() ?? null,
+      bootstrap: settings.bootstrap,
+      host: settings.host ?? loopbackHost(settings.bootstrap),
+      network: networkId(settings.network),
+      invite: settings.invite,
+      allow: settings.allow,
+      software: `swarmd/${version}`,
+      onAsk: identity ? (ask) => this.#provider.handle(ask) : null,
+    })
+    this.#swarm = swarm
+    swarm.on('offers', () => this.#changed())
+    swarm.on('peers', () => this.#notify())
+    for (const model of this.#models.ready()) this.#serve(model)
+    try {
+      await swarm.ready()
+    } catch (error) {
+      this.#warn(`The swarm could not be joined: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    if (this.#closing) return
+    this.#settleTimer = setTimeout(() => this.#settled(), SETTLE_MS)
+    this.#settleTimer.unref()
+    this.#changed()
+  }
+
+  #settled(): void {
+    this.#joining = false
+    this.#changed()
+  }
+
+  #serve(model: LocalModel): void {
+    if (!this.#swarm || !model.info || this.#closing) return
+    this.#swarm.serve(termsOf(model.info, model.options))
+    this.#changed()
+  }
+
+  #warn(message: string): void {
+    this.#hooks.log.warn({}, message)
+    this.#warnings = [...this.#warnings, message].slice(-WARNINGS_KEPT)
+    this.#notify()
+  }
+
+  /** What can be reached may have changed. */
+  #changed(): void {
+    this.#consumer.changed()
+    this.#notify()
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+/** On a loopback swarm the address of the network card is not reachable: bind where the bootstrap nodes are. */
+function loopbackHost(bootstrap: readonly { readonly host: string }[] | null): string | null {
+  const all =
+    bootstrap !== null &&
+    bootstrap.length > 0 &&
+    bootstrap.every(({ host }) => host === 'localhost' || host.startsWith('127.'))
+  return all ? '127.0.0.1' : null
+}
