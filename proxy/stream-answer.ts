@@ -7,7 +7,7 @@ import type { AnswerIdentity, ChunkWriter } from './dialect/writer.js'
 import { errorBody } from './faults.js'
 import type { Call } from './call.js'
 import type { Backend, GenerateEvent, GenerateRequest } from './port.js'
-import { EventStream } from './sse.js'
+import type { EventStream } from './sse.js'
 
 export interface StreamPlan {
   readonly identity: AnswerIdentity

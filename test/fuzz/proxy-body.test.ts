@@ -56,12 +56,12 @@ for (const [path, schema, valid] of ROUTES) {
         assert.match(answer.headers.get('x-request-id') ?? '', /^req_/)
         if (answer.status === 200) {
           if (answer.text.startsWith(':')) assert.ok(events(answer.text).done)
-          else assert.equal(answer.json['model'] as unknown, (body as { model: string }).model)
+          else assert.equal(answer.json['model'], (body as { model: string }).model)
           return
         }
         assert.equal(answer.status, 400, answer.text)
         const error = answer.json['error']
-        assert.equal(error?.['type'] as unknown, 'invalid_request_error')
+        assert.equal(error?.['type'], 'invalid_request_error')
         assert.equal(typeof error?.['message'], 'string')
         assert.equal(answer.headers.get('x-should-retry'), 'false')
       }),

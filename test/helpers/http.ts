@@ -1,4 +1,5 @@
 /** A proxy over a fake backend, opened for one test, and the little that a client needs to read it. */
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -54,6 +55,23 @@ export function post(url: string, body: unknown, headers: Record<string, string>
     headers: { 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
+}
+
+/** Every error has this body and these headers, whatever raised it. */
+export function assertError(
+  answer: Answer,
+  status: number,
+  type: string,
+  code: string,
+  param: string | null = null,
+): void {
+  assert.equal(answer.status, status, answer.text)
+  assert.match(answer.headers.get('x-request-id') ?? '', /^req_[0-9a-f]{32}$/)
+  assert.match(answer.headers.get('content-type') ?? '', /^application\/json/)
+  assert.deepEqual(Object.keys(answer.json), ['error'])
+  const { message, ...rest } = answer.json['error'] ?? {}
+  assert.deepEqual(rest, { type, param, code })
+  assert.ok(String(message).length > 5)
 }
 
 export interface Events {
