@@ -10,7 +10,7 @@ import { ROOT, readText, repositoryFiles } from '../helpers/repository.js'
 const DOCUMENTS = repositoryFiles().filter((path) => path.endsWith('.md'))
 const SCRIPTS = (JSON.parse(readText('package.json')) as { scripts: Readonly<Record<string, string>> }).scripts
 /** npm's own words that are no scripts of ours. */
-const NPM = new Set(['ci', 'install', 'i', 'run', 'exec'])
+const NPM = new Set(['ci', 'install', 'i', 'run', 'exec', 'link'])
 
 test('every link between documents leads somewhere, anchors included', () => {
   const broken = DOCUMENTS.flatMap((path) =>

@@ -32,6 +32,17 @@ const documented = readText('docs/dependencies.md')
       : []
   })
 
+const IMPORT = /^(?:import|export|\}).* from '([^'.][^']*)'|^import '([^'.][^']*)'|\bimport\('([^'.][^']*)'\)/gm
+/** Outside packages by the files of the program that import them. */
+const IMPORTS = repositoryFiles()
+  .filter((path) => path.endsWith('.ts') && !/^(test|bench)\//.test(path))
+  .flatMap((path) =>
+    [...readText(path).matchAll(IMPORT)].map(([, from, bare, dynamic]) => ({
+      path,
+      name: packageOf(from ?? bare ?? dynamic ?? ''),
+    })),
+  )
+
 test('every version is pinned exactly', () => {
   const pinned = /^(npm:[^@]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/
   const all = { ...MANIFEST.dependencies, ...MANIFEST.devDependencies, ...MANIFEST.overrides }
@@ -47,16 +58,9 @@ test('docs/dependencies.md explains exactly the packages of package.json', () =>
 })
 
 test('a package is imported exactly where docs/dependencies.md says', () => {
-  const sources = repositoryFiles().filter((path) => path.endsWith('.ts') && !/^(test|bench)\//.test(path))
-  const imports = sources.flatMap((path) =>
-    [...readText(path).matchAll(/(?:\bfrom|\bimport|\bimport\() ?'([^'.][^']*)'/g)].map((match) => ({
-      path,
-      name: packageOf(match[1] ?? ''),
-    })),
-  )
   for (const name of Object.keys(MANIFEST.dependencies)) {
     const where = documented.find((row) => row.name === name)?.where ?? []
-    const paths = imports.filter((site) => site.name === name).map((site) => site.path)
+    const paths = IMPORTS.filter((site) => site.name === name).map((site) => site.path)
     assert.deepEqual(
       paths.filter((path) => !where.some((folder) => path.startsWith(folder))),
       [],
@@ -71,13 +75,7 @@ test('a package is imported exactly where docs/dependencies.md says', () => {
 })
 
 test('nothing but node, ourselves and our dependencies is imported by the program', () => {
-  const sources = repositoryFiles().filter((path) => path.endsWith('.ts') && !/^(test|bench)\//.test(path))
-  const foreign = sources.flatMap((path) =>
-    [...readText(path).matchAll(/(?:\bfrom|\bimport|\bimport\() ?'([^'.][^']*)'/g)]
-      .map((match) => packageOf(match[1] ?? ''))
-      .filter((name) => !name.startsWith('node:') && !(name in MANIFEST.dependencies))
-      .map((name) => `${path}: ${name}`),
-  )
+  const foreign = IMPORTS.filter(({ name }) => !name.startsWith('node:') && !(name in MANIFEST.dependencies))
   assert.deepEqual(foreign, [])
 })
 
