@@ -11,7 +11,7 @@ export const EXIT = {
   locked: 4,
   /** A model that was asked for cannot be served. */
   model: 5,
-  /** The API's port is taken. */
+  /** The API's address (or the bootstrap node's) cannot be listened on. */
   port: 6,
   /** A second Ctrl-C ended it at once. */
   interrupted: 130,
@@ -22,7 +22,10 @@ const BY_CODE: Readonly<Record<string, number>> = {
   CONFIG_UNREADABLE: EXIT.usage,
   NOT_RUNNING: EXIT.notRunning,
   DATA_LOCKED: EXIT.locked,
-  PORT_IN_USE: EXIT.port,
+  EADDRINUSE: EXIT.port,
+  EADDRNOTAVAIL: EXIT.port,
+  EACCES: EXIT.port,
+  CANNOT_BIND: EXIT.port,
 }
 
 export function exitCodeOf(code: string | null): number {

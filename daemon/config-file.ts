@@ -72,7 +72,8 @@ function flatten(
 
   const take = (place: string, value: unknown): void => {
     const key = byPlace.get(place)
-    if (key) values[key] = value
+    // A heading with nothing below it says nothing.
+    if (key) values[key] = isTable(value) && Object.keys(value).length === 0 ? undefined : value
     else warnings.push(unknownKey(place, path, [...byPlace.keys(), 'models']))
   }
 

@@ -8,7 +8,6 @@ export type DaemonErrorCode =
   | 'DATA_UNUSABLE' // the data folder cannot be created, read or written
   | 'DATA_LOCKED' // another daemon uses the data folder; says which
   | 'IDENTITY_UNSAFE' // the seed file is malformed or readable by others
-  | 'PORT_IN_USE'
   | 'NOT_RUNNING' // no daemon answers on the control socket of the data folder
   | 'CHAT_FAILED' // the local API refused or ended a question of `swarmd chat`; its own words
   | 'CONTROL_FAILED' // the control socket answered with an error or not in its protocol
@@ -40,10 +39,6 @@ export class DaemonError extends Error {
 
   static IDENTITY_UNSAFE(message: string): DaemonError {
     return new DaemonError('IDENTITY_UNSAFE', message)
-  }
-
-  static PORT_IN_USE(message: string): DaemonError {
-    return new DaemonError('PORT_IN_USE', message)
   }
 
   static NOT_RUNNING(message: string): DaemonError {

@@ -93,7 +93,7 @@ export interface NodeHooks {
 /**
  * `startNode(options, hooks): Promise<Node>` of node.ts takes the lock (lock.ts), listens (API and control socket) and
  * resolves then, within 300 ms of process start; swarm and models follow in the background. Rejects, with everything
- * undone, when the lock is held (`DATA_LOCKED`), the port is taken (`PORT_IN_USE`) or the data folder is unusable.
+ * undone, when the lock is held (`DATA_LOCKED`), the address cannot be listened on (`EADDRINUSE` and the like) or the data folder is unusable.
  */
 export interface Node {
   /** `http://127.0.0.1:8080`; null without an API. */

@@ -1,4 +1,5 @@
 /** `swarmd bootstrap`: a DHT node that a private swarm starts from. */
+import { createSocket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
 import { hostPort, integer } from '../../daemon/config-kinds.js'
@@ -43,8 +44,8 @@ export async function run(call: CommandCall): Promise<number> {
   }
   const end = listenForEnd(io)
   try {
-    const { startBootstrap } = await import('../../daemon/bootstrap.js')
-    const bootstrap = await startBootstrap({ host, port })
+    const { startBootstrap } = await import('../../daemon/private-dht.js')
+    const bootstrap = await startBootstrap({ host, port: port === 0 ? await freePort(host) : port })
     const address = `${bootstrap.address.host}:${bootstrap.address.port}`
     if (json) io.json({ event: 'listening', bootstrap: address, pid: process.pid })
     else
@@ -58,6 +59,24 @@ export async function run(call: CommandCall): Promise<number> {
   } finally {
     end.dispose()
   }
+}
+
+/** A bootstrap node has to be told its port, because its identity is made from it. */
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4')
+    socket.once('error', (error) => {
+      reject(
+        DaemonError.CONFIG_INVALID(
+          `--host ${host} is not allowed; it must be an address of this machine (${error.message}).`,
+        ),
+      )
+    })
+    socket.bind({ address: host, port: 0 }, () => {
+      const { port } = socket.address()
+      socket.close(() => resolve(port))
+    })
+  })
 }
 
 function firstAddress(): string {

@@ -152,7 +152,7 @@ function words(value: unknown): string {
         .map(([name, target]) => `${name}=${String(target)}`)
         .join(', ') || '-'
     )
-  return typeof value === 'string' ? value : inspect(value)
+  return typeof value === 'string' ? value : typeof value === 'bigint' ? value.toString() : inspect(value)
 }
 
 function originWords(loaded: LoadedConfig, key: ConfigKey): string {

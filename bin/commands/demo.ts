@@ -2,7 +2,7 @@
  * `swarmd demo` (and `npm start`): the whole thing on one machine. A private DHT, a provider in one process, a consumer with
  * the local API in another, one question through the real path.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -64,7 +64,9 @@ export async function run(call: CommandCall): Promise<number> {
     const common = [...bootstrap, '--network', 'demo']
     const prices = ['--price-in', String(PRICE_IN), '--price-out', String(PRICE_OUT)]
     // The demonstration has its own settings: those of the person's config file and environment do not reach the nodes.
-    const env = { ...withoutSettings(io.env), SWARMD_CONFIG: join(folder, 'none.toml') }
+    const settings = join(folder, 'config.toml')
+    await writeFile(settings, '')
+    const env = { ...withoutSettings(io.env), SWARMD_CONFIG: settings }
     const provider = new NodeProcess(
       'provider',
       ['serve', model, '--no-api', '--data', join(folder, 'provider'), ...prices, ...common],

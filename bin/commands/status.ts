@@ -44,7 +44,7 @@ function describe(call: CommandCall, snapshot: NodeSnapshot): string {
         : `${api.url}/v1${api.keyed ? ' (with key)' : ''}${api.state === 'closed' ? ' (closed)' : ''}`,
     ],
     ['network', networkWords(network)],
-    ['node key', snapshot.nodeKey],
+    ['node key', snapshot.nodeKey === '' ? '-' : snapshot.nodeKey],
     [
       'models',
       `${plural(snapshot.models.length, 'model')} can be asked, ${plural(snapshot.peers.length, 'peer')} connected`,

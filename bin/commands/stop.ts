@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { integer } from '../../daemon/config-kinds.js'
-import { DaemonError } from '../../daemon/errors.js'
+import { codeOf, DaemonError } from '../../daemon/errors.js'
 import { isLocked } from '../../daemon/lock.js'
 import { optionText } from '../command.js'
 import type { CommandCall } from '../command.js'
@@ -37,12 +37,12 @@ export async function run(call: CommandCall): Promise<number> {
   try {
     await client.stop()
     await Promise.race([client.closed, whenAborted(late)])
-    // The lock is the last thing that a daemon lets go of, and it goes even if the daemon dies.
-    while (isLocked(loaded.dataDir) && !late.aborted) await delay(POLL_MS)
+    // The lock is the last thing that a daemon lets go of, and it goes even if the daemon dies; the process ends after it.
+    while ((isLocked(loaded.dataDir) || isAlive(pid)) && !late.aborted) await delay(POLL_MS)
   } finally {
     client.close()
   }
-  if (isLocked(loaded.dataDir)) {
+  if (isLocked(loaded.dataDir) || isAlive(pid)) {
     throw DaemonError.CONTROL_FAILED(
       `swarmd (pid ${pid}) has not ended within ${timeout} s. Look at its log, or end it with: kill -9 ${pid}`,
     )
@@ -50,6 +50,15 @@ export async function run(call: CommandCall): Promise<number> {
   if (json) io.json({ stopped: true, pid })
   else io.out(`swarmd (pid ${pid}) has ended.\n`)
   return EXIT.ok
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {
