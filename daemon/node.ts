@@ -63,7 +63,7 @@ class DaemonNode implements Node {
     this.#models = new LocalModels({
       models: options.models,
       open: async (model, onProgress, signal) => {
-        const { openEngine } = await import('./engine/open.js')
+        const { openEngine } = await import('./open-engine.js')
         const share = Math.max(1, options.models.length)
         return openEngine(model, { share, cacheDir: options.cacheDir, onProgress, signal, log: hooks.log })
       },
