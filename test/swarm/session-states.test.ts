@@ -1,0 +1,280 @@
+/** The pure rules of both ends of an ask, against each other over a pipe, and alone against a peer that lies. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { arrived, stepIncoming } from '../../swarm/session/incoming.js'
+import type { Incoming, IncomingEvent } from '../../swarm/session/incoming.js'
+import { LEASE_TICKS, asked, frameCost, stepOutgoing } from '../../swarm/session/outgoing.js'
+import type { Outgoing, OutgoingEvent } from '../../swarm/session/outgoing.js'
+
+const WINDOW = 8
+const LIMIT = 40
+const MAX_COST = 5
+
+type Message = Extract<OutgoingEvent, { type: 'accepted' | 'refused' | 'progress' | 'frame' | 'done' | 'failed' }>
+type Reply = { readonly type: 'credit'; readonly more: number } | { readonly type: 'cancel' }
+
+/** Both ends and what is on its way between them. */
+class Pair {
+  consumer: Outgoing = asked('generate', 0, LIMIT, WINDOW)
+  provider: Incoming = arrived(WINDOW)
+  toConsumer: Message[] = []
+  toProvider: Reply[] = []
+  /** Delivered and not yet read. */
+  unread: number[] = []
+  produced = 0
+  deliveries = 0
+  ends = 0
+
+  produce(event: IncomingEvent, message: Message): void {
+    const { state, act } = stepIncoming(this.provider, event)
+    this.provider = state
+    if (act === 'accept-and-send') this.toConsumer.push({ type: 'accepted' })
+    if (act === 'send' || act === 'accept-and-send') this.toConsumer.push(message)
+    if (act === 'fail') this.toConsumer.push({ type: 'failed' })
+    if (act === 'renew') this.toConsumer.push({ type: 'progress' })
+  }
+
+  frame(count: number, cost: number): void {
+    if (this.produced + count > LIMIT || this.provider.phase === 'ended') return
+    const { sequence, credit } = this.provider
+    if (credit <= 0) return
+    this.produce(
+      { type: 'frame', cost },
+      { type: 'frame', kind: 'generate', sequence, index: this.produced, count, cost },
+    )
+    this.produced += count
+  }
+
+  deliver(): void {
+    const message = this.toConsumer.shift()
+    if (!message) return
+    const before = this.consumer
+    const { state, act, violation } = stepOutgoing(before, message)
+    assert.equal(violation, null, `an honest provider broke the rules: ${violation}`)
+    this.consumer = state
+    if (act === 'deliver' && message.type === 'frame') {
+      this.unread.push(message.cost)
+      this.deliveries += message.count
+      assert.equal(message.index + message.count, state.index)
+    }
+    if (act === 'end') this.ends++
+  }
+
+  reply(): void {
+    const message = this.toProvider.shift()
+    if (!message) return
+    const event = message.type === 'credit' ? { ...message, limit: WINDOW + MAX_COST } : message
+    const { state, violation } = stepIncoming(this.provider, event)
+    assert.equal(violation, null, `an honest consumer broke the rules: ${violation}`)
+    this.provider = state
+  }
+
+  read(): void {
+    const cost = this.unread.shift()
+    if (cost === undefined) return
+    const { state, grant } = stepOutgoing(this.consumer, { type: 'taken', cost })
+    this.consumer = state
+    if (grant > 0) this.toProvider.push({ type: 'credit', more: grant })
+  }
+
+  cancel(): void {
+    const { state, act } = stepOutgoing(this.consumer, { type: 'cancel' })
+    this.consumer = state
+    if (act !== 'cancel') return
+    this.ends++
+    this.toProvider.push({ type: 'cancel' })
+  }
+
+  /** Half a second on both sides; messages travel faster than that. */
+  tick(): void {
+    this.produce({ type: 'tick', waiting: false }, { type: 'progress' })
+    while (this.toConsumer.length > 0) this.deliver()
+    const { state, act } = stepOutgoing(this.consumer, { type: 'tick' })
+    assert.notEqual(act, 'lost', 'the lease of a live provider ran out')
+    this.consumer = state
+  }
+}
+
+const steps = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('frame' as const),
+      count: fc.nat({ max: 4 }),
+      cost: fc.integer({ min: 1, max: MAX_COST }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('deliver' as const, 'reply' as const, 'read' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('progress' as const, 'tick' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('accept' as const, 'done' as const, 'fail' as const, 'refuse' as const, 'cancel' as const),
+    }),
+  },
+)
+
+type Step = typeof steps extends fc.Arbitrary<infer T> ? T : never
+
+function run(pair: Pair, step: Step): void {
+  if (step.do === 'frame') return pair.frame(step.count, Math.max(step.cost, step.count))
+  if (step.do === 'deliver') return pair.deliver()
+  if (step.do === 'reply') return pair.reply()
+  if (step.do === 'read') return pair.read()
+  if (step.do === 'tick') return pair.tick()
+  if (step.do === 'cancel') return pair.cancel()
+  if (step.do === 'progress') return pair.produce({ type: 'progress' }, { type: 'progress' })
+  if (step.do === 'accept') return pair.produce({ type: 'accept' }, { type: 'accepted' })
+  if (step.do === 'refuse') return pair.produce({ type: 'refuse' }, { type: 'refused' })
+  if (step.do === 'fail') return pair.produce({ type: 'fail' }, { type: 'failed' })
+  pair.produce({ type: 'done' }, { type: 'done', sequence: pair.provider.sequence })
+}
+
+test('two honest ends agree in every order of events: nothing is violated, and each ask ends at most once', () => {
+  fc.assert(
+    fc.property(fc.array(steps, { maxLength: 120 }), (script) => {
+      const pair = new Pair()
+      for (const step of script) {
+        run(pair, step)
+        const waiting = pair.unread.reduce((sum, cost) => sum + cost, 0)
+        assert.ok(waiting <= WINDOW + MAX_COST, `a slow reader holds ${waiting}, more than its window and one frame`)
+        assert.ok(pair.deliveries <= pair.produced)
+        assert.ok(pair.ends <= 1, 'ended twice')
+      }
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('whatever happened before, a reader that reads gets the end of the answer', () => {
+  fc.assert(
+    fc.property(fc.array(steps, { maxLength: 60 }), (script) => {
+      const pair = new Pair()
+      for (const step of script) run(pair, step)
+      for (let turn = 0; turn < 200 && pair.ends === 0; turn++) {
+        if (pair.produced < LIMIT) pair.frame(1, 1)
+        else pair.produce({ type: 'done' }, { type: 'done', sequence: pair.provider.sequence })
+        pair.deliver()
+        pair.read()
+        pair.reply()
+      }
+      while (pair.toConsumer.length > 0) pair.deliver()
+      assert.equal(pair.ends, 1)
+      assert.equal(pair.consumer.phase, 'ended')
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+const lies: fc.Arbitrary<OutgoingEvent> = fc.oneof(
+  fc.constantFrom<OutgoingEvent>(
+    { type: 'accepted' },
+    { type: 'refused' },
+    { type: 'progress' },
+    { type: 'failed' },
+    { type: 'tick' },
+    { type: 'cancel' },
+  ),
+  fc.record({ type: fc.constant('done' as const), sequence: fc.nat({ max: 4 }) }),
+  fc.record({ type: fc.constant('taken' as const), cost: fc.nat({ max: 6 }) }),
+  fc.record({
+    type: fc.constant('frame' as const),
+    kind: fc.constantFrom('generate' as const, 'embed' as const),
+    sequence: fc.nat({ max: 4 }),
+    index: fc.nat({ max: 8 }),
+    count: fc.nat({ max: 4 }),
+    cost: fc.integer({ min: 1, max: 5 }),
+  }),
+)
+
+test('against a lying provider the consumer delivers only what fits, in order, within limit and credit', () => {
+  fc.assert(
+    fc.property(fc.array(lies, { maxLength: 60 }), (events) => {
+      let state = asked('generate', 0, 6, 4)
+      let index = 0
+      let sequence = 0
+      let granted = 4
+      let spent = 0
+      let ended = false
+      for (const event of events) {
+        const { state: next, act, grant, violation } = stepOutgoing(state, event)
+        granted += grant
+        if (ended) assert.equal(act, 'ignore', 'something happened after the end')
+        if (act === 'deliver' && event.type === 'frame') {
+          assert.equal(event.index, index)
+          assert.equal(event.sequence, sequence++)
+          assert.ok(spent < granted, 'delivered without credit')
+          index += event.count
+          spent += event.cost
+          assert.ok(index <= 6, 'delivered more than was asked for')
+        }
+        if (violation !== null) assert.equal(next.phase, 'ended')
+        ended = next.phase === 'ended'
+        state = next
+      }
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('the lease runs out after five seconds without a frame, and any frame renews it', () => {
+  const silent = (start: Outgoing): number => {
+    let state = start
+    for (let ticks = 1; ; ticks++) {
+      const step = stepOutgoing(state, { type: 'tick' })
+      if (step.act === 'lost') return ticks
+      state = step.state
+    }
+  }
+  const fresh = asked('generate', 0, Infinity, WINDOW)
+  assert.equal(silent(fresh), LEASE_TICKS)
+  let state = fresh
+  for (let i = 0; i < LEASE_TICKS - 1; i++) state = stepOutgoing(state, { type: 'tick' }).state
+  assert.equal(silent(stepOutgoing(state, { type: 'progress' }).state), LEASE_TICKS)
+})
+
+test('a provider that has nothing to say says so at every tick, and one that just spoke does not', () => {
+  const { state, act } = stepIncoming(arrived(1), { type: 'tick', waiting: false })
+  assert.equal(act, 'renew')
+  const spoke = stepIncoming(state, { type: 'progress' }).state
+  assert.equal(stepIncoming(spoke, { type: 'tick', waiting: false }).act, 'none')
+})
+
+test('a reader that takes nothing loses its place after two minutes, and any credit renews it', () => {
+  const stalledAfter = (start: Incoming): number => {
+    let state = start
+    for (let ticks = 1; ticks < 10_000; ticks++) {
+      const step = stepIncoming(state, { type: 'tick', waiting: true })
+      if (step.act === 'stalled') return ticks
+      state = step.state
+    }
+    return Infinity
+  }
+  assert.equal(stalledAfter(arrived(0)), 240)
+  let state = arrived(0)
+  for (let i = 0; i < 239; i++) state = stepIncoming(state, { type: 'tick', waiting: true }).state
+  assert.equal(stalledAfter(stepIncoming(state, { type: 'credit', more: 1, limit: 9 }).state), 240)
+})
+
+test('credit over its limit is a violation, so that a peer cannot promise to read what it will not', () => {
+  const { violation, act } = stepIncoming(arrived(5), { type: 'credit', more: 5, limit: 9 })
+  assert.equal(act, 'abort')
+  assert.notEqual(violation, null)
+})
+
+test('an embedding is not done before its last vector', () => {
+  let state = asked('embed', 0, 2, WINDOW)
+  state = stepOutgoing(state, { type: 'accepted' }).state
+  state = stepOutgoing(state, { type: 'frame', kind: 'embed', sequence: 0, index: 0, count: 1, cost: 1 }).state
+  assert.notEqual(stepOutgoing(state, { type: 'done', sequence: 1 }).violation, null)
+  state = stepOutgoing(state, { type: 'frame', kind: 'embed', sequence: 1, index: 1, count: 1, cost: 1 }).state
+  assert.equal(stepOutgoing(state, { type: 'done', sequence: 2 }).act, 'end')
+})
+
+test('long text costs as much credit as its bytes, so that one token cannot carry a book', () => {
+  assert.equal(frameCost(1, 40), 1)
+  assert.equal(frameCost(256, 2000), 256)
+  assert.equal(frameCost(1, 65_536), 128)
+  assert.equal(frameCost(0, 0), 1)
+})
