@@ -37,8 +37,12 @@ const broken = (code: string): Row => ({ status: 502, type: 'server_error', code
 const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['MODEL_NOT_FOUND', { status: 404, type: 'not_found_error', code: 'model_not_found', retryMs: null, param: 'model' }],
   ['NO_PROVIDER', away('no_provider', 5000)],
+  ['OFFER_UNKNOWN', away('no_provider', 1000)],
+  ['MODEL_UNLOADING', away('no_provider', 1000)],
+  ['BANNED', away('no_provider', 5000)],
   ['NOT_READY', away('not_ready', 1000)],
   ['ENGINE_NOT_READY', away('not_ready', 1000)],
+  ['ENGINE_CLOSED', away('not_ready', 1000)],
   ['CLOSED', away('shutting_down', 1000)],
   ['SWARM_CLOSED', away('shutting_down', 1000)],
   ['CANCELLED', away('cancelled', 1000)],
@@ -48,6 +52,7 @@ const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['CONTEXT_LENGTH_EXCEEDED', request('context_length_exceeded', 'input')],
   ['BAD_REQUEST', request('bad_request')],
   ['UNSUPPORTED', request('unsupported')],
+  ['EMBEDDINGS_UNSUPPORTED', request('unsupported')],
   ['NO_CHAT_TEMPLATE', request('no_chat_template', 'input')],
   ['PAYMENT_REQUIRED', money('insufficient_funds')],
   ['INSUFFICIENT_FUNDS', money('insufficient_funds')],
@@ -114,8 +119,8 @@ function withNames(fault: Fault): string {
 }
 
 function withNumbers(fault: Fault): string {
-  const limit = firstNumber(fault.context, ['contextLength', 'limit', 'maximum', 'max'])
-  const asked = firstNumber(fault.context, ['tokens', 'promptTokens', 'requested', 'needed', 'length'])
+  const limit = firstNumber(fault.context, ['limit', 'contextLength'])
+  const asked = firstNumber(fault.context, ['prompt', 'tokens'])
   if (limit === null || asked === null) return clean(fault.message)
   return `This model's maximum context length is ${limit} tokens; the request needs ${asked}. Shorten it or ask for fewer tokens.`
 }

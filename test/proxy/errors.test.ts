@@ -10,6 +10,8 @@ test('every code of the backend has its status, its type and its advice about re
   const table: readonly (readonly [string, number, string, string, string | null, boolean])[] = [
     ['MODEL_NOT_FOUND', 404, 'not_found_error', 'model_not_found', 'model', false],
     ['NO_PROVIDER', 503, 'service_unavailable_error', 'no_provider', null, true],
+    ['OFFER_UNKNOWN', 503, 'service_unavailable_error', 'no_provider', null, true],
+    ['ENGINE_CLOSED', 503, 'service_unavailable_error', 'not_ready', null, true],
     ['NOT_READY', 503, 'service_unavailable_error', 'not_ready', null, true],
     ['CANCELLED', 503, 'service_unavailable_error', 'cancelled', null, true],
     ['BUSY', 429, 'rate_limit_error', 'busy', null, true],
@@ -17,6 +19,7 @@ test('every code of the backend has its status, its type and its advice about re
     ['RATE_LIMITED', 429, 'rate_limit_error', 'rate_limited', null, true],
     ['CONTEXT_LENGTH_EXCEEDED', 400, 'invalid_request_error', 'context_length_exceeded', 'messages', false],
     ['BAD_REQUEST', 400, 'invalid_request_error', 'bad_request', null, false],
+    ['EMBEDDINGS_UNSUPPORTED', 400, 'invalid_request_error', 'unsupported', null, false],
     ['UNSUPPORTED', 400, 'invalid_request_error', 'unsupported', null, false],
     ['NO_CHAT_TEMPLATE', 400, 'invalid_request_error', 'no_chat_template', 'messages', false],
     ['PAYMENT_REQUIRED', 402, 'insufficient_funds', 'insufficient_funds', null, false],
@@ -52,7 +55,7 @@ test('Retry-After is what the backend says, in whole seconds and in milliseconds
 
 test('a context that is too long is said with both numbers, and names the input of its route', async (t) => {
   const { base, backend } = await openProxy(t)
-  const error = new BackendError('CONTEXT_LENGTH_EXCEEDED', 'too long', { contextLength: 8192, tokens: 9001 })
+  const error = new BackendError('CONTEXT_LENGTH_EXCEEDED', 'too long', { limit: 8192, prompt: 9001 })
   backend.script = fail(error)
   backend.embedder = () => Promise.reject(error)
   const answers = [
