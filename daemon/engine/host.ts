@@ -23,8 +23,10 @@ export interface LlamaEngineOptions {
   readonly slots?: number | null
   /** Tokens per slot; default: the model's own length, at most 16,384, less when memory is short. */
   readonly contextSize?: number | null
-  readonly batchSize?: number
-  readonly prefillChunk?: number
+  /** Tokens per prefill step: the granularity of interleaving and of prefix reuse. Default: 32 on a CPU, 512 on a GPU. */
+  readonly batchSize?: number | null
+  /** Groups of slots computed side by side. Default: 2 where one thread computes and another core is there, else 1. */
+  readonly lanes?: number | null
   readonly flashAttention?: boolean
   readonly kvType?: KvType
   readonly gpu?: 'auto' | 'off'
@@ -212,7 +214,7 @@ export class LlamaEngine implements Engine {
   }
 
   #loadOptionsFor(identity: ModelIdentity, plan: MemoryPlan): LoadOptions {
-    const { threads = null, prefillChunk = 32, batchSize = 512, flashAttention = false } = this.#options
+    const { threads = null, lanes = null, batchSize = null, flashAttention = false } = this.#options
     const { kvType = 'F16', gpu = 'auto', reuse = 'exact', resume = 'decode' } = this.#options
     return {
       path: identity.path,
@@ -221,7 +223,7 @@ export class LlamaEngine implements Engine {
       slots: plan.slots,
       contextSize: plan.contextSize,
       batchSize,
-      prefillChunk: Math.min(prefillChunk, batchSize),
+      lanes,
       flashAttention,
       kvType,
       gpu,

@@ -13,9 +13,10 @@ export interface LoadOptions {
   readonly slots: number
   /** Tokens per slot. */
   readonly contextSize: number
-  readonly batchSize: number
-  /** Tokens per prefill step: the granularity of interleaving and of prefix reuse. */
-  readonly prefillChunk: number
+  /** Tokens per prefill step: the granularity of interleaving and of prefix reuse; null = 32 on a CPU, 512 on a GPU. */
+  readonly batchSize: number | null
+  /** Contexts side by side; null = 2 where one thread computes and another core is there, else 1. */
+  readonly lanes: number | null
   readonly flashAttention: boolean
   readonly kvType: KvType
   readonly gpu: 'auto' | 'off'

@@ -14,18 +14,24 @@ const PATIENCE = 200
 
 export class BatchPacer {
   readonly #decoding = new Set<number>()
+  readonly #onStep: () => void
   #rounds = 0
   #prefillTurn = false
   #lastPrefill = -1
 
-  /** The stream on `slot` asks for one token at a time from now on, without pausing in between. */
-  enter(slot: number): void {
-    this.#decoding.add(slot)
+  /** `onStep`: called for every batch of decoding. */
+  constructor(onStep: () => void) {
+    this.#onStep = onStep
   }
 
-  /** The stream on `slot` pauses or ends. */
-  leave(slot: number): void {
-    this.#decoding.delete(slot)
+  /** The stream on sequence `id` asks for one token at a time from now on, without pausing in between. */
+  enter(id: number): void {
+    this.#decoding.add(id)
+  }
+
+  /** The stream on sequence `id` pauses or ends. */
+  leave(id: number): void {
+    this.#decoding.delete(id)
   }
 
   readonly strategy: CustomBatchingPrioritizationStrategy = ({ items, size }) => {
@@ -39,6 +45,7 @@ export class BatchPacer {
     const prefillNow = prefill.length > 0 && (decode.length === 0 || this.#prefillTurn)
     this.#prefillTurn = prefill.length > 0 && !prefillNow
     if (!prefillNow) {
+      if (decode.length > 0) this.#onStep()
       const sorted = decode.toSorted((a, b) => a.evaluationPriority - b.evaluationPriority).slice(0, size)
       return sorted.map((item) => ({ item, processAmount: 1 }))
     }

@@ -41,13 +41,13 @@ export class Embedder {
   }
 
   #open(): Promise<LlamaEmbeddingContext> {
-    const { model, context } = this.#loaded
+    const { model, threads } = this.#loaded
     // A pooled embedding needs its whole input in one batch.
     this.#context ??= model
       .createEmbeddingContext({
         contextSize: this.#loaded.facts.contextLength,
         batchSize: this.#loaded.facts.contextLength,
-        threads: context.idealThreads,
+        threads,
       })
       .catch((error: unknown) => {
         this.#context = null

@@ -17,7 +17,6 @@ export interface GenerationOptions {
   readonly prompt: Prompt
   readonly slot: Slot
   readonly loaded: LoadedModel
-  readonly prefillChunk: number
   readonly resume: 'decode' | 'prefill'
   readonly signal: AbortSignal
   readonly send: (message: FromChild) => void
@@ -84,7 +83,8 @@ export class Generation {
    * same bits as in the stream they come from. Returns the logits after the last one.
    */
   async #read(prompt: readonly number[], from: number, replayed: readonly number[]): Promise<Entries> {
-    const { id, prefillChunk, send } = this.#options
+    const { id, loaded, send } = this.#options
+    const { chunk: chunkSize } = loaded
     const total = prompt.length + replayed.length
     let done = from
     const report = (): void => send({ type: 'prefill', id, done, total })
@@ -93,7 +93,7 @@ export class Generation {
       let entries: Entries = NONE
       while (done < total) {
         // Chunks end at multiples of the chunk size, so that a prompt is computed alike with and without a cached prefix.
-        const chunk = prompt.slice(done, (Math.floor(done / prefillChunk) + 1) * prefillChunk)
+        const chunk = prompt.slice(done, (Math.floor(done / chunkSize) + 1) * chunkSize)
         const tokens = chunk.length > 0 ? chunk : replayed.slice(done - prompt.length, done - prompt.length + 1)
         entries = await this.#evaluate(tokens, done + tokens.length === total)
         this.#options.slot.append(tokens, chunk.length > 0)
@@ -107,10 +107,9 @@ export class Generation {
   }
 
   async #decode(first: Entries, limit: number, cached: number): Promise<void> {
-    const { pacer } = this.#options.loaded
     const { slot } = this.#options
     let entries = first
-    pacer.enter(slot.id)
+    this.#enter()
     try {
       for (;;) {
         const { token, logprob } = this.#sampler.draw(entries, this.#output)
@@ -123,8 +122,20 @@ export class Generation {
         slot.append([token], false)
       }
     } finally {
-      pacer.leave(slot.id)
+      this.#leave()
     }
+  }
+
+  #enter(): void {
+    const { slot, loaded } = this.#options
+    loaded.lanes[slot.lane]?.pacer.enter(slot.sequenceId)
+    loaded.pace.enter(slot.lane)
+  }
+
+  #leave(): void {
+    const { slot, loaded } = this.#options
+    loaded.lanes[slot.lane]?.pacer.leave(slot.sequenceId)
+    loaded.pace.leave(slot.lane)
   }
 
   #ends(token: number): boolean {
@@ -190,13 +201,11 @@ export class Generation {
 
   /** A reader that is behind pauses its own stream; the others do not wait for it. */
   async #pause(): Promise<void> {
-    const credit = this.#options.credit()
-    if (credit === null) return
-    const { pacer } = this.#options.loaded
-    pacer.leave(this.#options.slot.id)
-    await credit
-    this.#options.signal.throwIfAborted()
-    pacer.enter(this.#options.slot.id)
+    const { credit, loaded, slot } = this.#options
+    for (let wait = credit(); wait !== null; wait = loaded.pace.turn(slot.lane)) {
+      this.#leave()
+      await wait.finally(() => this.#enter())
+    }
   }
 
   /** Puts `tokens` after what the slot holds. The logits are those after the last token, if wanted. */
@@ -206,7 +215,9 @@ export class Generation {
     const input: ControlledEvaluateInputItem[] = tokens.map((token) => token as Token)
     const last = tokens.at(-1)
     if (wanted && last !== undefined) input[input.length - 1] = [last as Token, this.#wanted]
-    const result = await this.#sequence.controlledEvaluate(input, { evaluationPriority: slot.id as EvaluationPriority })
+    const result = await this.#sequence.controlledEvaluate(input, {
+      evaluationPriority: slot.sequenceId as EvaluationPriority,
+    })
     return result.at(-1)?.next.logits ?? NONE
   }
 }

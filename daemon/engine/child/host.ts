@@ -30,10 +30,12 @@ export class EngineHost {
     this.#options = options
     this.#send = send
     this.#slots = new SlotTable(
-      Array.from({ length: options.slots }, (_, id) => {
-        // The library hands out ids in order from 0; the pacer and the slots count on it.
-        return new Slot(id, loaded.context.getSequence(), options.prefillChunk, options.reuse)
-      }),
+      loaded.lanes.flatMap(({ sequences }, lane) =>
+        sequences.map((sequence, sequenceId) => {
+          const id = sequenceId * loaded.lanes.length + lane
+          return new Slot({ id, lane, sequenceId, sequence }, loaded.chunk, options.reuse)
+        }),
+      ),
     )
     this.#embedder = new Embedder(loaded, options)
   }
@@ -78,7 +80,6 @@ export class EngineHost {
         prompt,
         slot,
         loaded: this.#loaded,
-        prefillChunk: this.#options.prefillChunk,
         resume: this.#options.resume,
         signal,
         // `done` waits until the slot is free again: the daemon sends the next request when it sees it.

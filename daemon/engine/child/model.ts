@@ -8,14 +8,20 @@ import type { LoadedFacts, LoadOptions, LogLevel } from '../protocol.js'
 import type { ThoughtMarkers } from '../text/thoughts.js'
 import { detectMarkers, THOUGHT_MARKERS } from '../text/thoughts.js'
 import { Vocabulary } from '../text/vocabulary.js'
-import { BatchPacer } from './batch-pacer.js'
 import { ChatTemplate } from './chat-template.js'
+import type { Lane } from './lanes.js'
+import { openLanes } from './lanes.js'
+import type { Pace } from './pace.js'
 
 export interface LoadedModel {
   readonly llama: Llama
   readonly model: LlamaModel
-  readonly context: LlamaContext
-  readonly pacer: BatchPacer
+  readonly lanes: readonly Lane[]
+  readonly pace: Pace
+  /** Tokens per prefill step. */
+  readonly chunk: number
+  /** Per lane. */
+  readonly threads: number
   readonly vocabulary: Vocabulary
   readonly template: ChatTemplate | null
   readonly markers: ThoughtMarkers | null
@@ -37,18 +43,17 @@ export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise
   })
   const model = await openModel(llama, options, hooks)
   const vocabulary = readVocabulary(model)
-  const pacer = new BatchPacer()
-  const threads = options.threads ?? Math.max(1, llama.cpuMathCores - 1)
-  llama.maxThreads = threads
-  const context = await openContext(model, options, threads, pacer)
+  const { lanes, pace, shape, context } = await openLanes(llama, model, options)
   const source = model.fileInfo.metadata.tokenizer.chat_template
   const markers = detectMarkers(source ?? '', (name) => vocabulary.find(name) !== null)
   const template = source === undefined ? null : chatTemplate(source, model, vocabulary)
   return {
     llama,
     model,
-    context,
-    pacer,
+    lanes,
+    pace,
+    chunk: shape.chunk,
+    threads: shape.threads,
     vocabulary,
     template,
     markers,
@@ -59,7 +64,7 @@ export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise
       chat: template !== null,
       thoughts: markers !== null,
       embeddings: true,
-      runtime: runtimeOf(llama, context, options),
+      runtime: runtimeOf(llama, context, options, shape.chunk),
     },
   }
 }
@@ -76,36 +81,6 @@ async function openModel(llama: Llama, options: LoadOptions, hooks: LoadHooks): 
     const message = error instanceof Error ? error.message : String(error)
     if (/memory|vram/i.test(message)) throw EngineError.OUT_OF_MEMORY(`${options.name} does not fit: ${message}`, 0, 0)
     throw EngineError.MODEL_LOAD_FAILED(`${options.name} could not be loaded: ${message}`)
-  }
-}
-
-async function openContext(
-  model: LlamaModel,
-  options: LoadOptions,
-  threads: number,
-  pacer: BatchPacer,
-): Promise<LlamaContext> {
-  try {
-    return await model.createContext({
-      sequences: options.slots,
-      contextSize: options.contextSize,
-      batchSize: options.batchSize,
-      threads,
-      flashAttention: options.flashAttention,
-      experimentalKvCacheKeyType: options.kvType,
-      experimentalKvCacheValueType: options.kvType,
-      // A sliding window that forgets cannot be rewound to a shared prefix.
-      swaFullCache: true,
-      batching: { itemPrioritizationStrategy: pacer.strategy },
-      failedCreationRemedy: false,
-    })
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    throw EngineError.OUT_OF_MEMORY(
-      `no room for ${options.slots} slots of ${options.contextSize} tokens (${message}): use fewer slots or a smaller context`,
-      0,
-      0,
-    )
   }
 }
 
@@ -135,7 +110,7 @@ function chatTemplate(source: string, model: LlamaModel, vocabulary: Vocabulary)
   })
 }
 
-function runtimeOf(llama: Llama, context: LlamaContext, options: LoadOptions): Runtime {
+function runtimeOf(llama: Llama, context: LlamaContext, options: LoadOptions, chunk: number): Runtime {
   return {
     library: 'node-llama-cpp',
     release: llama.llamaCppRelease.release,
@@ -143,7 +118,7 @@ function runtimeOf(llama: Llama, context: LlamaContext, options: LoadOptions): R
     cpuVariant: cpuVariant(),
     flashAttention: context.flashAttention === true,
     kvTypes: options.kvType.toLowerCase(),
-    batchSize: context.batchSize,
+    batchSize: chunk,
   }
 }
 

@@ -3,8 +3,13 @@ import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { SlotView } from './slots.js'
 import { chooseSlot, commonPrefix } from './slots.js'
 
+export type SlotPlace = Pick<Slot, 'id' | 'lane' | 'sequenceId' | 'sequence'>
+
 export class Slot implements SlotView {
   readonly id: number
+  readonly lane: number
+  /** Id of the sequence within its lane's context. */
+  readonly sequenceId: number
   readonly sequence: LlamaContextSequence
   readonly #chunk: number
   readonly #reuse: 'exact' | 'all'
@@ -14,9 +19,11 @@ export class Slot implements SlotView {
   /** Leading tokens whose cache a fresh run would compute to the same bits: whole chunks of a prompt. */
   #exact = 0
 
-  constructor(id: number, sequence: LlamaContextSequence, chunk: number, reuse: 'exact' | 'all') {
-    this.id = id
-    this.sequence = sequence
+  constructor(place: SlotPlace, chunk: number, reuse: 'exact' | 'all') {
+    this.id = place.id
+    this.lane = place.lane
+    this.sequenceId = place.sequenceId
+    this.sequence = place.sequence
     this.#chunk = chunk
     this.#reuse = reuse
   }

@@ -1,6 +1,8 @@
 /** Which slot a prompt goes to. Pure: slots are described by what their cache holds. */
 export interface SlotView {
   readonly id: number
+  /** Slots of one lane share its batches. */
+  readonly lane: number
   readonly busy: boolean
   /** Tokens whose cache could be reused. */
   readonly tokens: readonly number[]
@@ -19,7 +21,7 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
  * The free slot with the longest common prefix, if that prefix is at least half of what the slot holds (a conversation
  * that goes on, a prompt asked again). Otherwise the shared part is small change, like a system prompt that all
  * conversations begin with: then an unused slot, or the one that was used longest ago, so that no live conversation
- * loses its cache. Ties go to the lowest id: neighbours batch together.
+ * loses its cache, on the lane with the fewest streams. Ties go to the lowest id: neighbours batch together.
  */
 export function chooseSlot(slots: readonly SlotView[], prompt: readonly number[]): SlotView | null {
   const free = slots.filter((slot) => !slot.busy)
@@ -33,13 +35,12 @@ export function chooseSlot(slots: readonly SlotView[], prompt: readonly number[]
     }
   }
   if (best !== null) return best
-  return free.reduce<SlotView | null>(
-    (oldest, slot) => (oldest === null || rank(slot) < rank(oldest) ? slot : oldest),
-    null,
-  )
+  const crowd = (lane: number): number => slots.filter((slot) => slot.busy && slot.lane === lane).length
+  const [first] = free.toSorted((a, b) => crowd(a.lane) - crowd(b.lane) || age(a) - age(b) || a.id - b.id)
+  return first ?? null
 }
 
 /** An empty cache is nobody's loss. */
-function rank(slot: SlotView): number {
+function age(slot: SlotView): number {
   return slot.tokens.length === 0 ? -1 : slot.lastUse
 }

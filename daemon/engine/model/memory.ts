@@ -11,7 +11,7 @@ import type { ModelIdentity } from './identity.js'
 export interface MemoryWishes {
   readonly slots?: number | null
   readonly contextSize?: number | null
-  readonly batchSize?: number
+  readonly batchSize?: number | null
   readonly kvType?: 'F16' | 'F32' | 'Q8_0'
   readonly availableMemory?: () => number
 }
