@@ -25,11 +25,11 @@ export class AnswerPrinter {
     const { silent, thoughts } = this.#options
     if (silent || (event.type === 'thought' && !thoughts)) return
     if (event.type === 'waiting') return this.#wait(event.what)
+    const text = this.#channel !== event.type ? event.text.trimStart() : event.text
+    if (text === '') return
     this.#clear()
     // A blank line between what was thought and what is said; models often send their own line ends there.
     if (this.#channel === 'thought' && event.type === 'text') this.#write(this.#lastCharacter === '\n' ? '\n' : '\n\n')
-    const text = this.#channel !== event.type ? event.text.trimStart() : event.text
-    if (text === '') return
     this.#channel = event.type
     this.#write(event.type === 'thought' ? this.#io.paint('dim', text) : text)
     this.#lastCharacter = text.at(-1) ?? this.#lastCharacter

@@ -1,7 +1,6 @@
 /** A conversation in the terminal. Ctrl-C cancels the answer that streams; at the prompt, twice leaves. */
-import { createInterface } from 'node:readline/promises'
-import type { Interface } from 'node:readline/promises'
-import { codeOf } from '../daemon/errors.js'
+import { createInterface } from 'node:readline'
+import type { Interface } from 'node:readline'
 import { askChat } from './chat-client.js'
 import type { ChatAnswer, ChatEndpoint, ChatMessage } from './chat-client.js'
 import { AnswerPrinter } from './chat-printer.js'
@@ -24,7 +23,13 @@ const HELP = `/new            forget the conversation
 
 /** Resolves to the exit code when the person leaves. */
 export async function converse(io: Io, options: SessionOptions): Promise<number> {
-  const reader = createInterface({ input: io.stdin, output: io.stdout, historySize: 500 })
+  const reader = createInterface({
+    input: io.stdin,
+    output: io.stdout,
+    terminal: io.stdout.isTTY,
+    historySize: 500,
+    prompt: io.paint('cyan', '› '),
+  })
   try {
     return await new Session(io, options, reader).run()
   } finally {
@@ -40,8 +45,11 @@ class Session {
   #model: string
   #messages: ChatMessage[]
   #answering: AbortController | null = null
-  #prompting: AbortController | null = null
+  /** Lines that came while an answer streamed (a paste has several). */
+  readonly #lines: string[] = []
+  #wake: (() => void) | null = null
   #leaving = false
+  #closed = false
   #interruptedBefore = false
 
   constructor(io: Io, options: SessionOptions, reader: Interface) {
@@ -52,10 +60,14 @@ class Session {
     this.#model = options.model
     this.#messages = opening(options.system)
     reader.on('SIGINT', () => this.#interrupt())
+    reader.on('line', (line) => {
+      this.#interruptedBefore = false
+      this.#lines.push(line.trim())
+      this.#wake?.()
+    })
     reader.on('close', () => {
-      this.#leaving = true
-      this.#answering?.abort()
-      this.#prompting?.abort()
+      this.#closed = true
+      this.#wake?.()
     })
   }
 
@@ -63,26 +75,24 @@ class Session {
     this.#io.out(
       `${this.#io.paint('bold', this.#model)}  ${this.#io.paint('dim', '/help for commands, Ctrl-D leaves')}\n`,
     )
-    while (!this.#leaving) {
-      const line = await this.#prompt()
-      if (line === null) continue
+    for (;;) {
+      const line = await this.#next()
+      if (line === null || this.#leaving) return EXIT.ok
       if (line.startsWith('/')) this.#command(line)
       else if (line !== '') await this.#ask(line)
     }
-    return EXIT.ok
   }
 
-  /** null = interrupted or closed. */
-  async #prompt(): Promise<string | null> {
-    this.#prompting = new AbortController()
-    try {
-      return (await this.#reader.question(this.#io.paint('cyan', '› '), { signal: this.#prompting.signal })).trim()
-    } catch (error) {
-      if (this.#prompting.signal.aborted || codeOf(error) === 'ERR_USE_AFTER_CLOSE') return null
-      throw error
-    } finally {
-      this.#prompting = null
+  /** The next line; null = the input has ended, or the person has left. */
+  async #next(): Promise<string | null> {
+    if (this.#leaving) return null
+    if (this.#lines.length === 0 && !this.#closed) {
+      this.#reader.prompt()
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     }
+    return this.#lines.shift() ?? null
   }
 
   #command(line: string): void {
@@ -120,14 +130,21 @@ class Session {
   }
 
   #interrupt(): void {
-    if (this.#answering !== null) return this.#answering.abort()
-    if (this.#reader.line === '') {
-      if (this.#interruptedBefore) this.#leaving = true
-      else this.#io.out(this.#io.paint('dim', '\n(Ctrl-C once more leaves)'))
-      this.#interruptedBefore = true
+    if (this.#answering !== null) {
+      // Nor is the rest of a paste asked.
+      this.#lines.length = 0
+      return this.#answering.abort()
     }
-    this.#io.out('\n')
-    this.#prompting?.abort()
+    if (this.#reader.line === '' && this.#interruptedBefore) {
+      this.#leaving = true
+      return this.#wake?.()
+    }
+    this.#interruptedBefore = this.#reader.line === ''
+    this.#io.out(this.#interruptedBefore ? this.#io.paint('dim', '\n(Ctrl-C once more leaves)\n') : '\n')
+    // Control-U: what was typed is gone.
+    this.#reader.write(null, { ctrl: true, name: 'u' })
+    this.#reader.prompt()
+    return undefined
   }
 }
 

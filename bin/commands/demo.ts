@@ -91,7 +91,7 @@ export async function run(call: CommandCall): Promise<number> {
       model: card.id,
       text,
       signal: ended.signal,
-      onText: (part, kind) => io.out(kind === 'thought' ? io.paint('dim', part) : part),
+      onText: printer(call),
     })
     io.out(`\n\n${summary(told)}\n\n`)
     if (call.options['once'] === true) return EXIT.ok
@@ -107,6 +107,16 @@ export async function run(call: CommandCall): Promise<number> {
     if (undo.length > 1) io.out(io.paint('dim', '\nStopping …\n'))
     for (const step of undo.toReversed()) await step()
     end.dispose()
+  }
+}
+
+/** Thoughts dimmed, and a line of their own before the answer. */
+function printer({ io }: CommandCall): (part: string, kind: 'answer' | 'thought') => void {
+  let before: 'answer' | 'thought' = 'answer'
+  return (part, kind) => {
+    if (kind === 'answer' && before === 'thought') io.out('\n')
+    before = kind
+    io.out(kind === 'thought' ? io.paint('dim', part) : part)
   }
 }
 
