@@ -51,6 +51,8 @@ test('Retry-After is what the backend says, in whole seconds and in milliseconds
   const { headers } = await post(`${base}/chat/completions`, HELLO)
   assert.equal(headers.get('retry-after'), '3')
   assert.equal(headers.get('retry-after-ms'), '2300')
+  backend.script = fail(new BackendError('BUSY', 'now', {}, 0))
+  assert.equal((await post(`${base}/chat/completions`, HELLO)).headers.get('retry-after'), '1')
 })
 
 test('a context that is too long is said with both numbers, and names the input of its route', async (t) => {

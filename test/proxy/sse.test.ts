@@ -73,6 +73,13 @@ test('progress is told once when it changes, and is what the comments then say',
   assert.deepEqual(writes, [': queued, position 2\n\n', ': queued, position 1\n\n', ': queued, position 1\n\n'])
 })
 
+test('a stream that ends before its first byte never takes the response over', (t) => {
+  const { stream, writes, tick } = record(t)
+  stream.end()
+  tick(10_000)
+  assert.deepEqual([writes, stream.opened], [[], false])
+})
+
 test('after its end a stream is silent', (t) => {
   const { stream, writes, tick } = record(t)
   stream.send('data: 1\n\n')
