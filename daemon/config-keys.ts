@@ -188,7 +188,7 @@ export const KEYS = {
     file: 'engine.slots',
     flag: '--slots <n>',
     env: 'SWARMD_SLOTS',
-    kind: integer(1, 256),
+    kind: integer(1, 64),
     fallback: null,
     about: 'requests a model answers at the same time',
     example: '4',

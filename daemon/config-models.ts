@@ -57,7 +57,7 @@ function readModel(table: unknown, index: number, path: string): ConfiguredModel
   return {
     source: settleSource(given, dirname(path)),
     name: take('name', name),
-    slots: take('slots', integer(1, 256)),
+    slots: take('slots', integer(1, 64)),
     context: take('context', integer(64, 16_777_216)),
     threads: take('threads', integer(1, 1024)),
     priceIn: take('price_in', lamports),

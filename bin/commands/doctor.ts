@@ -1,12 +1,18 @@
 /** `swarmd doctor`: looks at this machine and says what to do. */
+import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig } from '../../daemon/config.js'
+import type { LoadedConfig } from '../../daemon/config.js'
 import { nodeOptions } from '../../daemon/config-options.js'
 import type { Finding } from '../../daemon/doctor/check.js'
+import type { ModelQuestion } from '../../daemon/doctor/model.js'
+import { absolute } from '../../daemon/paths.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { addSettings, nodeSettings } from '../flags.js'
 import type { Io, Style } from '../io.js'
+import { createScreen } from '../screen.js'
+import type { Screen } from '../screen.js'
 
 /** The DHT needs a few round trips; behind a bad NAT a few more. */
 const SWARM_TIMEOUT_MS = 15_000
@@ -36,26 +42,36 @@ export async function run(call: CommandCall): Promise<number> {
   const { io, json, flags, configPath, version, args } = call
   const loaded = await loadConfig({ flags, configPath, env: io.env, cwd: io.cwd })
   const node = nodeOptions(loaded, null, version)
-  const [{ examine }, { memoryNeed }] = await Promise.all([
-    import('../../daemon/doctor/doctor.js'),
-    import('../../daemon/doctor/model.js'),
-  ])
-  const model = args[0]
+  const { examine } = await import('../../daemon/doctor/doctor.js')
+  const screen = createScreen(io, json)
+  const model = args[0] === undefined ? null : modelQuestion(args[0], loaded, io.cwd, screen)
   const findings: Finding[] = []
-  const need = model === undefined ? null : () => memoryNeed(model, io.cwd, loaded.config)
-  for await (const finding of examine({ loaded, node, memoryNeed: need, swarmTimeoutMs: SWARM_TIMEOUT_MS })) {
+  for await (const finding of examine({ loaded, node, model, swarmTimeoutMs: SWARM_TIMEOUT_MS })) {
     findings.push(finding)
-    if (!json) io.out(describe(io, finding))
+    screen.line(describe(io, finding))
   }
-  for (const warning of loaded.warnings) if (!json) io.out(`${io.paint('yellow', '!')} ${warning}\n`)
+  for (const warning of loaded.warnings) screen.line(`${io.paint('yellow', '!')} ${warning}`)
+  screen.stop()
   const failed = findings.filter((finding) => finding.state === 'fail').length
   if (json) io.json({ ok: failed === 0, checks: findings, warnings: loaded.warnings })
   else io.out(failed === 0 ? '\nReady. Next: swarmd up\n' : `\n${failed} of ${findings.length} checks failed.\n`)
   return failed === 0 ? EXIT.ok : EXIT.failure
 }
 
+function modelQuestion(given: string, loaded: LoadedConfig, cwd: string, screen: Screen): ModelQuestion {
+  const { slots, context } = loaded.config
+  return {
+    path: absolute(given, cwd),
+    slots,
+    context,
+    cacheDir: loaded.cacheDir,
+    onProgress: ({ phase, done, total }) =>
+      screen.progress({ kind: phase, model: basename(given), done, total, finished: done >= total }),
+  }
+}
+
 function describe(io: Io, { name, state, detail, advice }: Finding): string {
   const [mark, style] = MARKS[state]
-  const line = `${io.paint(style, mark)} ${name.padEnd(20)} ${detail}\n`
-  return advice === null ? line : `${line}${' '.repeat(23)}${io.paint('bold', `→ ${advice}`)}\n`
+  const line = `${io.paint(style, mark)} ${name.padEnd(20)} ${detail}`
+  return advice === null ? line : `${line}\n${' '.repeat(23)}${io.paint('bold', `→ ${advice}`)}`
 }

@@ -33,7 +33,9 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'node-llama-cpp',
     purpose: 'running models',
+    // The library tests its binary in a process of its own, which would inherit --input-type and refuse to start.
     script: `import { getLlama } from 'node-llama-cpp'
+      process.execArgv.length = 0
       const llama = await getLlama({ build: 'never', progressLogs: false, logLevel: 'error' })
       console.log(llama.gpu === false ? 'CPU' : llama.gpu)
       process.exit(0)`,

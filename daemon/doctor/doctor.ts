@@ -1,25 +1,27 @@
 /** All checks in order. Each ends with a finding, whatever goes wrong inside it. */
 import { readFileSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { availableParallelism, freemem, totalmem } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LoadedConfig } from '../config.js'
+import { availableMemory } from '../engine/model/memory.js'
 import { isLocked, readHolder } from '../lock.js'
 import type { NodeOptions } from '../node-options.js'
 import { ADDONS, checkAddon } from './addons.js'
 import { fail } from './check.js'
 import type { Finding } from './check.js'
 import { checkClock, checkDisk, checkMemory, checkNode, checkThreads } from './machine.js'
-import type { MemoryNeed } from './machine.js'
+import { checkModel } from './model.js'
+import type { ModelQuestion } from './model.js'
 import { checkSwarm } from './network.js'
 import { checkDataFolder, checkPort } from './places.js'
 
 export interface DoctorOptions {
   readonly loaded: LoadedConfig
   readonly node: NodeOptions
-  /** How much memory the model in question takes; null = none was named. Throws what stands against loading it. */
-  readonly memoryNeed: (() => Promise<MemoryNeed>) | null
+  /** null = no model was named. */
+  readonly model: ModelQuestion | null
   /** How long the DHT may take. */
   readonly swarmTimeoutMs: number
 }
@@ -41,20 +43,14 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
   }
 }
 
-function checks({ loaded, node, memoryNeed, swarmTimeoutMs }: DoctorOptions): readonly Check[] {
+function checks({ loaded, node, model, swarmTimeoutMs }: DoctorOptions): readonly Check[] {
   const { dataDir, cacheDir, config } = loaded
   const running = isLocked(dataDir) ? (readHolder(dataDir)?.apiUrl ?? null) : null
   return [
     ['node', () => checkNode(process.versions.node)],
     ...ADDONS.map((addon): Check => [addon.name, () => checkAddon(addon)]),
-    [
-      'memory',
-      async () =>
-        checkMemory(
-          { total: totalmem(), available: availableMemory() },
-          memoryNeed === null ? null : await memoryNeed(),
-        ),
-    ],
+    ['memory', () => checkMemory({ total: totalmem(), available: availableMemory() })],
+    ...(model === null ? [] : [['model', () => checkModel(model)] satisfies Check]),
     ['threads', () => checkThreads({ physical: physicalCores(), logical: availableParallelism() }, config.threads)],
     ['disk (data)', async () => checkDisk(dataDir, await freeSpace(dataDir), 'data')],
     ['disk (models)', async () => checkDisk(cacheDir, await freeSpace(cacheDir), 'models')],
@@ -77,13 +73,7 @@ async function freeSpace(folder: string): Promise<number> {
   }
 }
 
-/** What can be had without swapping: free memory does not count caches that the kernel would give up. */
-function availableMemory(): number {
-  const kilobytes = procNumber('/proc/meminfo', /^MemAvailable:\s+(\d+) kB$/m)
-  return kilobytes === null ? freemem() : kilobytes * 1024
-}
-
-/** Distinct (package, core) pairs where the kernel tells them, else half of a hyperthreaded guess is worse than all. */
+/** Distinct (package, core) pairs where the kernel tells them; elsewhere what the system counts. */
 function physicalCores(): number {
   const logical = availableParallelism()
   const text = readText('/proc/cpuinfo')
@@ -91,11 +81,6 @@ function physicalCores(): number {
   const cores = [...text.matchAll(/^core id\s*: (\d+)$/gm)].map((match) => match[1])
   const distinct = new Set(cores.map((core, index) => `${packages[index] ?? 0}:${core}`)).size
   return distinct === 0 ? logical : Math.min(distinct, logical)
-}
-
-function procNumber(path: string, pattern: RegExp): number | null {
-  const match = pattern.exec(readText(path))
-  return match?.[1] === undefined ? null : Number(match[1])
 }
 
 function readText(path: string): string {

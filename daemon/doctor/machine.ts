@@ -25,37 +25,15 @@ export function checkNode(version: string): Finding {
   return ok('node', `Node.js ${version}`)
 }
 
-export interface MemoryNeed {
-  readonly model: string
-  /** Bytes of weights, context and work space. */
-  readonly bytes: number
-}
-
-export function checkMemory(
-  memory: { readonly total: number; readonly available: number },
-  need: MemoryNeed | null,
-): Finding {
+export function checkMemory(memory: { readonly total: number; readonly available: number }): Finding {
   const { total, available } = memory
   const has = `${gigabytes(available)} of ${gigabytes(total)} available`
-  if (need === null) {
-    if (available >= GB) return ok('memory', `${has}. Name a model to check against it: swarmd doctor model.gguf`)
-    return warn(
-      'memory',
-      `Only ${has}.`,
-      'That is enough to ask, and for very small models. Close other programs to serve larger ones.',
-    )
-  }
-  const wants = `${need.model} needs about ${gigabytes(need.bytes)}; ${has}.`
-  if (need.bytes > total) {
-    return fail(
-      'memory',
-      wants,
-      'It cannot run here. Take a smaller model or a smaller quantisation, or a shorter --context.',
-    )
-  }
-  if (need.bytes > available)
-    return warn('memory', wants, 'Close other programs, or take a shorter --context or fewer --slots.')
-  return ok('memory', wants)
+  if (available >= GB) return ok('memory', has)
+  return warn(
+    'memory',
+    `Only ${has}.`,
+    'That is enough to ask, and for small models. Close other programs to serve larger ones.',
+  )
 }
 
 /** `configured` null = the default, physical cores minus one. */
