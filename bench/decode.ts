@@ -13,7 +13,7 @@ import type { Client, Streamed } from './stream.js'
 
 const THREADS = 1
 const CONTEXT = 1_024
-const BATCH = 512
+const BATCH = 32
 const TOKENS = 256
 const ROUNDS = 7
 const STREAMS = 8

@@ -15,7 +15,7 @@ const WARM_UP = 10
 const MOCK_SAMPLES = 500
 const REAL_SAMPLES = 150
 const CONTEXT = 1_024
-const BATCH = 512
+const BATCH = 32
 
 const WORDS =
   'Apples Bridges Castles Deserts Engines Forests Gardens Harbours Islands Jackets Kitchens Ladders Mountains'.split(
