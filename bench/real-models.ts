@@ -1,14 +1,11 @@
 /** Where the models lie that benches run on; null when they have not been fetched or trained. */
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-const CACHE = process.env['SWARMD_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'swarmd')
+import { SMOLLM2, modelPath } from '../test/helpers/models.js'
 
 /** `npm run models` fetches it. */
 export function smollm2(): string | null {
-  return present(join(CACHE, 'models', 'SmolLM2-135M-Instruct.Q4_1.gguf'))
+  return present(modelPath(SMOLLM2))
 }
 
 export function seedling(): string | null {
