@@ -1,8 +1,10 @@
-/** Connects to one peer by its key, for somebody who waits. One attempt at a time per peer, shared by all who wait. */
+/** A session with one peer, by its key: the one there is, or a new one. One attempt at a time, shared by all who wait. */
 import b4a from 'b4a'
 import type Hyperswarm from 'hyperswarm'
+import type { Admission } from './admission.js'
 import { SwarmError } from './errors.js'
 import type { Session } from './session/session.js'
+import type { Sessions } from './sessions.js'
 import { unlessAborted, within } from './waiting.js'
 
 const DIAL_MS = 10_000
@@ -14,21 +16,34 @@ interface Dial {
 
 export class Dialer {
   #swarm: Hyperswarm
+  #sessions: Sessions
+  #admission: Admission
   #dials = new Map<string, Dial>()
   #closed = false
   #onUpdate = (): void => this.#lookForFailures()
 
-  constructor(swarm: Hyperswarm) {
+  constructor(swarm: Hyperswarm, sessions: Sessions, admission: Admission) {
     this.#swarm = swarm
+    this.#sessions = sessions
+    this.#admission = admission
     swarm.on('update', this.#onUpdate)
   }
 
   /** Throws `PEER_UNREACHABLE`, `CANCELLED`, `SWARM_CLOSED`. */
-  async dial(key: Uint8Array, signal: AbortSignal): Promise<Session> {
+  async session(key: Uint8Array, signal: AbortSignal): Promise<Session> {
+    const name = b4a.toString(key, 'hex')
+    const existing = this.#sessions.get(name)
+    if (existing) return existing
+    if (this.#closed) throw SwarmError.SWARM_CLOSED()
+    if (this.#admission.refuses(key)) {
+      throw SwarmError.PEER_UNREACHABLE('this node does not connect to that provider')
+    }
     // Relays engage only once the DHT is known, so an earlier dial fails where a later one succeeds.
     await unlessAborted(within(this.#swarm.dht.fullyBootstrapped(), DIAL_MS), signal)
     if (this.#closed) throw SwarmError.SWARM_CLOSED()
-    const dial = this.#dials.get(b4a.toString(key, 'hex')) ?? this.#start(key)
+    const now = this.#sessions.get(name)
+    if (now) return now
+    const dial = this.#dials.get(name) ?? this.#start(key)
     return unlessAborted(dial.session, signal)
   }
 

@@ -66,7 +66,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       maxParallel: 16,
       firewall: (key) => this.#admission.refuses(key),
     })
-    this.#dialer = new Dialer(this.#swarm)
+    this.#dialer = new Dialer(this.#swarm, this.#sessions, this.#admission)
     this.#book = new OfferBook({
       network: options.network,
       self: this.publicKey,
@@ -116,7 +116,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
 
   ask(options: AskOptions): AsyncIterable<AnswerEvent> {
     const open = async (signal: AbortSignal): Promise<OutgoingAsk> => {
-      const session = await this.#sessionWith(options.offer.nodeKey, signal)
+      const session = await this.#dialer.session(options.offer.nodeKey, signal)
       return session.ask(options.offer, options.body, options.limits, signal)
     }
     return new Asking(open, options.signal, options.limits.deadlineMs)
@@ -130,14 +130,18 @@ export class SwarmNode extends EventEmitter implements Swarm {
     return natView(this.#dht)
   }
 
+  /** An unreachable DHT must not hold up a node whose local models can answer: bounded, and tried again behind. */
   async #open(): Promise<void> {
     this.#timer = setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS)
-    // An unreachable DHT must not hold up a node whose local models can answer: bounded here, tried again behind.
-    await within(this.#dht.fullyBootstrapped(), READY_MS)
+    await within(this.#join(), READY_MS)
+  }
+
+  async #join(): Promise<void> {
+    await this.#dht.fullyBootstrapped()
     if (this.#closing) return
     const topic = lobbyTopic(this.#options.network, this.#options.invite)
     this.#lobby = new Watch(this.#swarm, topic, () => this.#sessions.size > 0)
-    await within(this.#lobby.round, READY_MS)
+    await this.#lobby.round
     await this.#sessions.settled()
     if (!this.#closing) this.#announcer?.enterLobby(this.#lobby)
   }
@@ -151,15 +155,6 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.#lookups.close()
     await this.#swarm.destroy()
     this.removeAllListeners()
-  }
-
-  async #sessionWith(nodeKey: Uint8Array, signal: AbortSignal): Promise<Session> {
-    const existing = this.#sessions.get(hex(nodeKey))
-    if (existing) return existing
-    if (this.#closing) throw SwarmError.SWARM_CLOSED()
-    if (this.#admission.refuses(nodeKey))
-      throw SwarmError.PEER_UNREACHABLE('this node does not connect to that provider')
-    return this.#dialer.dial(nodeKey, signal)
   }
 
   #onConnection(stream: NoiseStream): void {

@@ -1,0 +1,181 @@
+/**
+ * A peer that speaks the protocol by hand, byte by byte, and therefore can lie in every message. It knows no rules; the
+ * tests tell it what to say and look at what it hears.
+ */
+import b4a from 'b4a'
+import HyperDHT from 'hyperdht'
+import Hyperswarm from 'hyperswarm'
+import type { NoiseStream } from 'hyperswarm'
+import Protomux from 'protomux'
+import { boxKeyPair, signingKeyPair } from '../../swarm/crypto.js'
+import type { KeyPair } from '../../swarm/crypto.js'
+import { signOffer } from '../../swarm/offers/signed.js'
+import type { AskBody, Offer } from '../../swarm/port.js'
+import { openAsk } from '../../swarm/sealing.js'
+import type { ResponseSeal } from '../../swarm/sealing.js'
+import { MESSAGES, PROTOCOL } from '../../swarm/session/line.js'
+import type { Ask } from '../../swarm/wire/ask.js'
+import { decode, encode } from '../../swarm/wire/codec.js'
+import type { WireMessage } from '../../swarm/wire/codec.js'
+import { NETWORK, terms } from './loopback-swarm.js'
+
+export type Name = keyof typeof MESSAGES
+export type ValueOf<K extends Name> = (typeof MESSAGES)[K] extends WireMessage<infer T> ? T : never
+
+const NAMES = Object.keys(MESSAGES) as Name[]
+
+/** One connection of a hostile peer. */
+export class HostileLine {
+  readonly stream: NoiseStream
+  readonly closed: Promise<void>
+  #send: ((bytes: Uint8Array) => void)[] = []
+  #heard = new Map<Name, unknown[]>()
+  #waiting: (() => void)[] = []
+  #isClosed = false
+
+  constructor(stream: NoiseStream) {
+    this.stream = stream
+    stream.on('error', () => {})
+    this.closed = new Promise((resolve) => {
+      stream.once('close', () => {
+        this.#isClosed = true
+        for (const wake of this.#waiting.splice(0)) wake()
+        resolve()
+      })
+    })
+    const channel = Protomux.from(stream).createChannel({ protocol: PROTOCOL })
+    if (!channel) throw new Error('no channel')
+    for (const name of NAMES) {
+      const message = channel.addMessage<Uint8Array, Uint8Array>({
+        encoding: {
+          preencode: (state, bytes) => void (state.end += bytes.byteLength),
+          encode: (state, bytes) => {
+            state.buffer?.set(bytes, state.start)
+            state.start += bytes.byteLength
+          },
+          decode: (state) => {
+            const bytes = b4a.from((state.buffer ?? new Uint8Array()).subarray(state.start, state.end))
+            state.start = state.end
+            return bytes
+          },
+        },
+        onmessage: (bytes) => this.#hear(name, bytes),
+      })
+      this.#send.push((bytes) => void message.send(bytes))
+    }
+    channel.open()
+  }
+
+  raw(name: Name, bytes: Uint8Array): void {
+    this.#send[NAMES.indexOf(name)]?.(bytes)
+  }
+
+  say<K extends Name>(name: K, value: ValueOf<K>): void {
+    this.raw(name, encode(MESSAGES[name] as unknown as WireMessage<ValueOf<K>>, value))
+  }
+
+  hello(over: Partial<ValueOf<'hello'>> = {}): void {
+    this.say('hello', { versions: [1], software: 'liar/1', network: NETWORK, roles: ['consumer'], clock: 0, ...over })
+  }
+
+  /** The next message of that name; throws when the connection ends first. */
+  async hear<K extends Name>(name: K): Promise<ValueOf<K>> {
+    for (;;) {
+      const value = this.#heard.get(name)?.shift()
+      if (value !== undefined) return value as ValueOf<K>
+      if (this.#isClosed) throw new Error(`the connection closed before a ${name}`)
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    }
+  }
+
+  #hear(name: Name, bytes: Uint8Array): void {
+    const list = this.#heard.get(name) ?? []
+    list.push(decode(MESSAGES[name] as unknown as WireMessage<unknown>, bytes))
+    this.#heard.set(name, list)
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+}
+
+/** An ask as the hostile provider got it, opened. */
+export interface Heard {
+  readonly line: HostileLine
+  readonly ask: Ask
+  readonly body: AskBody
+  readonly response: ResponseSeal
+}
+
+export class HostilePeer {
+  readonly keyPair: KeyPair
+  readonly box = boxKeyPair()
+  /** A well-signed offer, whatever stands behind it. */
+  readonly offer: Offer
+  #swarm: Hyperswarm
+  #lines: HostileLine[] = []
+  #waiting: ((line: HostileLine) => void)[] = []
+
+  constructor(bootstrap: readonly { readonly host: string; readonly port: number }[], keyPair = signingKeyPair()) {
+    this.keyPair = keyPair
+    this.#swarm = new Hyperswarm({ keyPair, dht: new HyperDHT({ bootstrap, host: '127.0.0.1' }) })
+    this.#swarm.on('connection', (stream: NoiseStream) => {
+      const line = new HostileLine(stream)
+      const waiter = this.#waiting.shift()
+      if (waiter) waiter(line)
+      else this.#lines.push(line)
+    })
+    const issued = Date.now()
+    const dates = { issued, expires: issued + 600_000, withdrawn: false }
+    this.offer = signOffer({ ...terms(), boxKey: this.box.publicKey, ...dates }, keyPair, NETWORK).offer
+  }
+
+  async listen(): Promise<void> {
+    await this.#swarm.listen()
+  }
+
+  /** Connects; null when the other side does not let it in. */
+  async dial(key: Uint8Array): Promise<HostileLine | null> {
+    await this.#swarm.dht.fullyBootstrapped()
+    const hex = b4a.toString(key, 'hex')
+    this.#swarm.joinPeer(key)
+    try {
+      return await new Promise<HostileLine | null>((resolve) => {
+        const onUpdate = (): void => {
+          if ((this.#swarm.peers.get(hex)?.attempts ?? 0) === 0 || this.#swarm.connections.size > 0) return
+          this.#swarm.off('update', onUpdate)
+          resolve(null)
+        }
+        this.#swarm.on('update', onUpdate)
+        void this.connection().then((line) => {
+          this.#swarm.off('update', onUpdate)
+          resolve(line)
+        })
+      })
+    } finally {
+      this.#swarm.leavePeer(key)
+    }
+  }
+
+  /** The next connection, whoever made it. */
+  connection(): Promise<HostileLine> {
+    const line = this.#lines.shift()
+    if (line) return Promise.resolve(line)
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+    })
+  }
+
+  /** Waits for a consumer's ask on its next connection, hello included. */
+  async asked(): Promise<Heard> {
+    const line = await this.connection()
+    line.hello({ roles: ['provider'] })
+    const hello = await line.hear('hello')
+    const ask = await line.hear('ask')
+    const party = { network: hello.network, consumer: line.stream.remotePublicKey }
+    return { line, ask, ...openAsk(ask, this.box, party) }
+  }
+
+  close(): Promise<void> {
+    return this.#swarm.destroy()
+  }
+}

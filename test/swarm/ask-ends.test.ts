@@ -1,0 +1,111 @@
+/** What becomes of a request when somebody goes away or changes their mind. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { randomBytes } from '../../swarm/crypto.js'
+import type { SwarmNode } from '../../swarm/node.js'
+import type { AnswerEvent, IncomingAsk } from '../../swarm/port.js'
+import { askOf, collect, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
+import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
+
+let swarm: LoopbackSwarm
+
+before(async () => {
+  swarm = await loopbackSwarm()
+})
+
+after(async () => {
+  await swarm.close()
+})
+
+/** A network of its own for each test, so that none finds another's peers. */
+const fresh = (): { readonly network: Uint8Array } => ({ network: randomBytes(32) })
+
+/** A provider that accepts, sends one token, and then only watches its signal. */
+async function hanging(): Promise<{
+  ask: (signal?: AbortSignal) => AsyncIterable<AnswerEvent>
+  provider: SwarmNode
+  consumer: SwarmNode
+  stopped: Promise<unknown>
+}> {
+  const net = fresh()
+  let stop: (reason: unknown) => void = () => {}
+  const stopped = new Promise<unknown>((resolve) => {
+    stop = resolve
+  })
+  const serve = async (ask: IncomingAsk): Promise<void> => {
+    ask.signal.addEventListener('abort', () => stop(ask.signal.reason))
+    await ask.tokens({ index: 0, tokens: [0], channel: 'text', text: 'well', positions: null })
+  }
+  const provider = swarm.provider((ask) => void serve(ask), net)
+  const { offer } = provider.serve(terms())
+  await provider.ready()
+  const consumer = swarm.consumer(net)
+  await consumer.ready()
+  const ask = (signal = new AbortController().signal): AsyncIterable<AnswerEvent> =>
+    consumer.ask(askOf(offer, textBody('x'), { signal }))
+  return { ask, provider, consumer, stopped }
+}
+
+async function untilToken(answer: AsyncIterable<AnswerEvent>, then: () => void): Promise<void> {
+  for await (const event of answer) if (event.type === 'tokens') then()
+}
+
+test('an abort ends the request with CANCELLED and reaches the provider', async () => {
+  const { ask, stopped } = await hanging()
+  const abort = new AbortController()
+  await assert.rejects(
+    untilToken(ask(abort.signal), () => abort.abort()),
+    { code: 'CANCELLED' },
+  )
+  assert.equal(((await stopped) as { code: string }).code, 'CANCELLED')
+})
+
+test('a reader that leaves early cancels', async () => {
+  const { ask, stopped } = await hanging()
+  for await (const event of ask()) if (event.type === 'tokens') break
+  assert.equal(((await stopped) as { code: string }).code, 'CANCELLED')
+})
+
+test('a signal that is aborted before it begins asks nobody', async () => {
+  const { ask, provider } = await hanging()
+  await assert.rejects(collect(ask(AbortSignal.abort())), { code: 'CANCELLED' })
+  assert.equal(
+    provider.peers().reduce((sum, peer) => sum + peer.asksIn, 0),
+    0,
+  )
+})
+
+test('a provider that closes mid-answer is PEER_LOST', async () => {
+  const { ask, provider } = await hanging()
+  await assert.rejects(
+    untilToken(ask(), () => void provider.close()),
+    { code: 'PEER_LOST' },
+  )
+})
+
+test('a consumer that closes mid-answer ends its request and the provider’s work', async () => {
+  const { ask, consumer, stopped } = await hanging()
+  await assert.rejects(
+    untilToken(ask(), () => void consumer.close()),
+    { code: 'SWARM_CLOSED' },
+  )
+  assert.ok(await stopped)
+  await assert.rejects(collect(ask()), { code: 'SWARM_CLOSED' })
+})
+
+test('a provider that throws the same ask’s end twice sends one', async () => {
+  const net = fresh()
+  const serve = (ask: IncomingAsk): void => {
+    ask.refuse('BUSY', 'full', 250)
+    ask.done('stop', null, { prompt: 0, cached: 0, output: 0, thought: 0 })
+    ask.fail('ENGINE_FAILED', 'too late')
+    ask.refuse('BANNED', 'later still')
+    void ask.tokens({ index: 0, tokens: [1], channel: 'text', text: 'x', positions: null })
+  }
+  const provider = swarm.provider(serve, net)
+  const { offer } = provider.serve(terms())
+  await provider.ready()
+  const consumer = swarm.consumer(net)
+  await consumer.ready()
+  await assert.rejects(collect(consumer.ask(askOf(offer, textBody('x')))), { code: 'BUSY', retryAfterMs: 250 })
+})
