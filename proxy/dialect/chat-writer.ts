@@ -1,10 +1,16 @@
 /** Chunks and bodies of POST /v1/chat/completions. What stays the same from chunk to chunk is serialised once. */
 import type { Choice, DoneEvent, TextEvent } from '../choices.js'
-import { chatLogprob } from './logprobs.js'
+import { chatLogprob, shownPositions } from './logprobs.js'
 import type { SwarmdFields } from './receipts.js'
 import { finishReason } from './usage.js'
 import type { Usage } from './usage.js'
 import type { AnswerIdentity, ChunkWriter } from './writer.js'
+
+export interface ChatOptions {
+  /** Alternatives per position; null = no logprobs. */
+  readonly logprobs: number | null
+  readonly includeUsage: boolean
+}
 
 interface Frame {
   readonly head: string
@@ -12,12 +18,12 @@ interface Frame {
 }
 
 export class ChatChunkWriter implements ChunkWriter {
-  readonly #logprobs: boolean
+  readonly #logprobs: number | null
   readonly #usageNull: string
   readonly #frames: Frame[] = []
   #start: string
 
-  constructor(identity: AnswerIdentity, options: { readonly logprobs: boolean; readonly includeUsage: boolean }) {
+  constructor(identity: AnswerIdentity, options: ChatOptions) {
     this.#start = startOf(identity)
     this.#logprobs = options.logprobs
     // OpenAI: with include_usage every chunk has the field, null but in the last.
@@ -34,13 +40,16 @@ export class ChatChunkWriter implements ChunkWriter {
   }
 
   text(index: number, event: TextEvent): string | null {
-    const withLogprobs = this.#logprobs && event.logprobs !== null && event.channel === 'text'
-    if (event.text === '' && !withLogprobs) return null
+    const shown =
+      this.#logprobs === null || event.logprobs === null || event.channel === 'thought'
+        ? []
+        : shownPositions(event.logprobs, this.#logprobs)
+    if (event.text === '' && shown.length === 0) return null
     const text = JSON.stringify(event.text)
     const delta = event.channel === 'text' ? `{"content":${text}}` : `{"reasoning_content":${text},"reasoning":${text}}`
     const { head, tail } = this.#frame(index)
-    if (!withLogprobs || event.logprobs === null) return head + delta + tail
-    const content = JSON.stringify(event.logprobs.map(chatLogprob))
+    if (shown.length === 0) return head + delta + tail
+    const content = JSON.stringify(shown.map(chatLogprob))
     return `${head}${delta},"logprobs":{"content":${content},"refusal":null},"finish_reason":null}]${this.#usageNull}}\n\n`
   }
 
@@ -81,7 +90,7 @@ export function chatBody(
   choices: readonly Choice[],
   usage: Usage,
   swarmd: SwarmdFields,
-  withLogprobs: boolean,
+  alternatives: number | null,
 ): object {
   return {
     id: identity.id,
@@ -96,7 +105,10 @@ export function chatBody(
         refusal: null,
         ...(thought === '' ? {} : { reasoning_content: thought, reasoning: thought }),
       },
-      logprobs: withLogprobs ? { content: logprobs.map(chatLogprob), refusal: null } : null,
+      logprobs:
+        alternatives === null
+          ? null
+          : { content: shownPositions(logprobs, alternatives).map(chatLogprob), refusal: null },
       finish_reason: finishReason(done),
       ...(done.stopText === null ? {} : { stop_reason: done.stopText }),
     })),

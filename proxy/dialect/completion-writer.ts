@@ -1,13 +1,14 @@
 /** Chunks and bodies of POST /v1/completions. This dialect has no thoughts: what the model wrote is the text, all of it. */
 import type { Choice, DoneEvent, TextEvent } from '../choices.js'
-import { LegacyLogprobWriter, codePoints } from './logprobs.js'
+import { LegacyLogprobWriter, codePoints, shownPositions } from './logprobs.js'
 import type { SwarmdFields } from './receipts.js'
 import { finishReason } from './usage.js'
 import type { Usage } from './usage.js'
 import type { AnswerIdentity, ChunkWriter } from './writer.js'
 
 export interface CompletionOptions {
-  readonly logprobs: boolean
+  /** Alternatives per position; null = no logprobs. */
+  readonly logprobs: number | null
   readonly includeUsage: boolean
   /** Prompt text of each choice to be repeated before the answer; empty strings without `echo`. */
   readonly echo: readonly string[]
@@ -23,7 +24,7 @@ export class CompletionChunkWriter implements ChunkWriter {
     this.#start = startOf(identity)
     this.#options = options
     this.#usageNull = options.includeUsage ? ',"usage":null' : ''
-    this.#logprobs = options.echo.map((text) => new LegacyLogprobWriter(options.logprobs ? codePoints(text) : 0))
+    this.#logprobs = options.echo.map((text) => new LegacyLogprobWriter(codePoints(text)))
   }
 
   identify(identity: AnswerIdentity): void {
@@ -36,9 +37,10 @@ export class CompletionChunkWriter implements ChunkWriter {
   }
 
   text(index: number, event: TextEvent): string | null {
-    const writer = this.#options.logprobs && event.logprobs !== null ? this.#logprobs[index] : undefined
-    if (event.text === '' && writer === undefined) return null
-    const logprobs = writer === undefined ? 'null' : JSON.stringify(writer.write(event.logprobs ?? []))
+    const alternatives = this.#options.logprobs
+    const shown = alternatives === null ? [] : shownPositions(event.logprobs ?? [], alternatives)
+    if (event.text === '' && shown.length === 0) return null
+    const logprobs = shown.length === 0 ? 'null' : JSON.stringify(this.#logprobs[index]?.write(shown) ?? null)
     return this.#chunk(index, event.text, logprobs, 'null', '')
   }
 
@@ -77,11 +79,11 @@ export function completionBody(
     model: identity.model,
     choices: choices.map(({ text, logprobs, done }, index) => {
       const echo = options.echo[index] ?? ''
-      const writer = new LegacyLogprobWriter(options.logprobs ? codePoints(echo) : 0)
+      const writer = new LegacyLogprobWriter(codePoints(echo))
       return {
         text: echo + text,
         index,
-        logprobs: options.logprobs ? writer.write(logprobs) : null,
+        logprobs: options.logprobs === null ? null : writer.write(shownPositions(logprobs, options.logprobs)),
         finish_reason: finishReason(done),
         ...(done.stopText === null ? {} : { stop_reason: done.stopText }),
       }

@@ -6,6 +6,18 @@ import type { TokenLogprob } from '../port.js'
 /** Stands for minus infinity, which JSON lacks. */
 const LOWEST = -9999
 
+/**
+ * What a client gets of the positions: as many alternatives as it asked for (providers always send some, for audits), and
+ * no control tokens, such as the end of generation, which are no part of the text.
+ */
+export function shownPositions(positions: readonly TokenLogprob[], alternatives: number): readonly TokenLogprob[] {
+  return positions
+    .filter(({ bytes }) => bytes.length > 0)
+    .map((position) =>
+      position.top.length > alternatives ? { ...position, top: position.top.slice(0, alternatives) } : position,
+    )
+}
+
 export interface ChatLogprob {
   readonly token: string
   readonly logprob: number

@@ -23,7 +23,7 @@ export function chatRoute({ app, backend, calls, paths }: RouteContext): void {
       const requests = chatRequests(body, routingFrom(body.provider ?? null, request.headers))
       const call = calls.open(request, reply, 'messages')
       const identity = { id: call.answerId('chatcmpl'), created: call.created, model: body.model }
-      const logprobs = body.logprobs === true
+      const logprobs = alternativesOf(body)
 
       if (body.stream === true) {
         const includeUsage = body.stream_options?.include_usage === true
@@ -46,22 +46,26 @@ export function chatRoute({ app, backend, calls, paths }: RouteContext): void {
 
 /** One neutral request per choice. */
 function chatRequests(body: ChatBody, routing: GenerateRequest['routing']): readonly GenerateRequest[] {
-  if (typeof body.top_logprobs === 'number' && body.logprobs !== true) {
-    throw ProxyError.INVALID_VALUE('top_logprobs', "needs 'logprobs' to be true")
-  }
   const sampling = samplingFrom(body)
   const base = {
     model: body.model,
     prompt: chatPrompt(body.messages),
     maxTokens: tightest(body.max_tokens ?? null, body.max_completion_tokens ?? null),
     stop: stopList(body.stop ?? null),
-    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+    logprobs: alternativesOf(body),
     routing,
   }
   return Array.from({ length: body.n ?? 1 }, (_, index) => ({
     ...base,
     sampling: { ...sampling, seed: seedOf(sampling.seed, index) },
   }))
+}
+
+/** Alternatives per position; null = no logprobs. */
+function alternativesOf(body: ChatBody): number | null {
+  if (body.logprobs === true) return body.top_logprobs ?? 0
+  if (typeof body.top_logprobs !== 'number') return null
+  throw ProxyError.INVALID_VALUE('top_logprobs', "needs 'logprobs' to be true")
 }
 
 /** Both names of the limit work; given both, both hold. */

@@ -32,7 +32,7 @@ export function completionsRoute({ app, backend, calls, paths }: RouteContext): 
       const identity = { id: call.answerId('cmpl'), created: call.created, model: body.model }
       const perPrompt = body.n ?? 1
       const options = {
-        logprobs: typeof body.logprobs === 'number',
+        logprobs: body.logprobs ?? null,
         includeUsage: body.stream_options?.include_usage === true,
         echo: requests.map((each) => (body.echo === true && each.prompt.kind === 'text' ? each.prompt.text : '')),
       }

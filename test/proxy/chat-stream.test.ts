@@ -80,6 +80,7 @@ test('logprobs stream with their text, and a token without text yet is not lost'
     yield text('', { logprobs: [logprob(1, Uint8Array.of(0xc3))] })
     yield text('é', { logprobs: [logprob(2, Uint8Array.of(0xa9))] })
     yield text('')
+    yield text('', { logprobs: [logprob(3, '')] })
     yield done(2)
   })
   const { base } = await openProxy(t, backend)

@@ -72,7 +72,8 @@ test('thoughts come apart from the answer, under both names', async (t) => {
 test('logprobs have exact bytes, and half a character is escaped', async (t) => {
   const backend = new FakeBackend(async function* (request) {
     yield started(request)
-    yield text('é', { logprobs: [logprob(5, 'é', ['é', 'e']), logprob(6, Uint8Array.of(0xf0, 0x9f))] })
+    yield text('é', { logprobs: [logprob(5, 'é', ['é', 'e', 'x']), logprob(6, Uint8Array.of(0xf0, 0x9f))] })
+    yield text('', { logprobs: [logprob(9, '')] })
     yield text('hidden', { channel: 'thought', logprobs: [logprob(7, 'hidden')] })
     yield done(2)
   })

@@ -109,8 +109,8 @@ test('logprobs have the legacy form, offsets counted in characters, streamed and
   const backend = new FakeBackend(async function* (request) {
     yield started(request)
     yield text('😀', { logprobs: [logprob(1, Uint8Array.of(0xf0, 0x9f)), logprob(2, Uint8Array.of(0x98, 0x80))] })
-    yield text(' a', { logprobs: [logprob(3, ' a', [' a', ' b'])] })
-    yield text('!', { logprobs: [logprob(4, '!')] })
+    yield text(' a', { logprobs: [logprob(3, ' a', [' a', ' b', ' c'])] })
+    yield text('!', { logprobs: [logprob(4, '!'), logprob(5, '')] })
     yield done(4)
   })
   const { base } = await openProxy(t, backend)
