@@ -77,6 +77,9 @@ export class AnswerText {
     for (const segment of segments) {
       if (this.#stopText !== null) break
       if (segment.channel === 'thought') {
+        // A thought cuts the answer: what was held back can no longer become a stop string.
+        const held = this.#stops.end()
+        if (held !== '') out.push({ channel: 'text', text: held })
         out.push(segment)
         continue
       }
