@@ -50,6 +50,7 @@ class DaemonNode implements Node {
   #control: ControlServer | null = null
   #swarm: Swarm | null = null
   #joining: boolean
+  #joined = false
   #settleTimer: NodeJS.Timeout | null = null
   #ready: Promise<void> = Promise.resolve()
   #closing: Promise<void> | null = null
@@ -209,13 +210,14 @@ class DaemonNode implements Node {
     this.#swarm = swarm
     swarm.on('offers', () => this.#changed())
     swarm.on('peers', () => this.#notify())
-    for (const model of this.#models.ready()) this.#serve(model)
     try {
       await swarm.ready()
     } catch (error) {
       this.#warn(`The swarm could not be joined: ${error instanceof Error ? error.message : String(error)}`)
     }
     if (this.#closing) return
+    this.#joined = true
+    for (const model of this.#models.ready()) this.#serve(model)
     this.#settleTimer = setTimeout(() => this.#settled(), SETTLE_MS)
     this.#settleTimer.unref()
     this.#changed()
@@ -227,7 +229,7 @@ class DaemonNode implements Node {
   }
 
   #serve(model: LocalModel): void {
-    if (!this.#swarm || !model.info || this.#closing) return
+    if (!this.#swarm || !this.#joined || !model.info || this.#closing) return
     this.#swarm.serve(termsOf(model.info, model.options))
     this.#changed()
   }

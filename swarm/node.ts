@@ -58,7 +58,13 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.#now = options.now ?? Date.now
     this.#admission = new Admission(options.allow, this.#now)
     const { bootstrap, host, keyPair } = options
-    this.#dht = new HyperDHT({ ...(bootstrap ? { bootstrap } : {}), ...(host === null ? {} : { host }) })
+    this.#dht = new HyperDHT({
+      ...(bootstrap ? { bootstrap } : {}),
+      ...(host === null ? {} : { host }),
+      // Nothing stands between two programs on one machine. Punching a hole where there is no wall now and then ends in a
+      // connection that carries nothing for ten seconds.
+      ...(isLoopback(host) ? { firewalled: false } : {}),
+    })
     this.#swarm = new Hyperswarm({
       keyPair,
       dht: this.#dht,
@@ -247,4 +253,8 @@ export class SwarmNode extends EventEmitter implements Swarm {
 
 function hex(bytes: Uint8Array): string {
   return b4a.toString(bytes, 'hex')
+}
+
+function isLoopback(host: string | null): boolean {
+  return host !== null && host.startsWith('127.')
 }
