@@ -268,6 +268,17 @@ export function withoutKeys(transaction: Transaction): Transaction {
   }
 }
 
+/** The opposite: null when these are not the keys whose hashes were signed. */
+export function withKeys(transaction: Transaction, consumer: Uint8Array, provider: Uint8Array): Transaction | null {
+  const { statement } = transaction
+  const sealedForConsumer: SealedKey = { kind: 'sealed', sealed: consumer }
+  const sealedForProvider: SealedKey = { kind: 'sealed', sealed: provider }
+  const theirs =
+    b4a.equals(sealedKeyHash(sealedForConsumer), sealedKeyHash(statement.sealedForConsumer)) &&
+    b4a.equals(sealedKeyHash(sealedForProvider), sealedKeyHash(statement.sealedForProvider))
+  return theirs ? { ...transaction, statement: { ...statement, sealedForConsumer, sealedForProvider } } : null
+}
+
 export function isFreeOfCharge(statement: Statement): boolean {
   return b4a.equals(statement.channel, NO_CHANNEL)
 }

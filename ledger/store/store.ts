@@ -1,0 +1,306 @@
+/**
+ * Everything a node remembers about money and answers, in one folder: the record (four Hypercores), its index, the
+ * vouchers and the receipts under way. One process at a time; the daemon's lock comes before this one's.
+ *
+ *   cores/     Corestore: log, bodies, forgotten, checkpoints, index
+ *   vouchers   journal of the highest voucher signed and held per channel
+ *   receipts   journal of receipts signed and not yet in the log
+ */
+import { join } from 'node:path'
+import b4a from 'b4a'
+import { decodeCheckpoint, encodeCheckpoint, signCheckpoint } from '../checkpoint.js'
+import type { SignedCheckpoint } from '../checkpoint.js'
+import { openContent, openContentKey } from '../content.js'
+import type { Content } from '../content.js'
+import type { KeyPair } from '../crypto.js'
+import { LedgerError } from '../errors.js'
+import type { ChainHead } from '../receipt.js'
+import { CHAIN_START } from '../receipt.js'
+import { receiptHash } from '../transaction.js'
+import type { Transaction } from '../transaction.js'
+import { audit } from './audit.js'
+import type { Report } from './audit.js'
+import { Cores } from './cores.js'
+import type { RecordKeys } from './cores.js'
+import type { Entry } from './entry.js'
+import { Forgotten } from './forgotten.js'
+import { TransactionLog } from './log.js'
+import type { Appended, NewEntry } from './log.js'
+import { ReceiptOutbox } from './outbox.js'
+import { restoreRecord } from './restore.js'
+import type { Restored, RestoreOptions } from './restore.js'
+import { SearchIndex } from './search-index.js'
+import type { Filter, Totals } from './search-index.js'
+import { VoucherStore } from './vouchers.js'
+
+/** Rows of one query. */
+export const MAX_ROWS = 1000
+
+export class LedgerStore {
+  readonly vouchers: VoucherStore
+  readonly #outbox: ReceiptOutbox
+  readonly #cores: Cores
+  readonly #forgotten: Forgotten
+  readonly #log: TransactionLog
+  #index: SearchIndex | null = null
+  #closing: Promise<void> | null = null
+
+  private constructor(cores: Cores, vouchers: VoucherStore, outbox: ReceiptOutbox, forgotten: Forgotten) {
+    this.#cores = cores
+    this.vouchers = vouchers
+    this.#outbox = outbox
+    this.#forgotten = forgotten
+    this.#log = new TransactionLog(cores.record, forgotten, cores.disk, {
+      durable: (appended) => this.#indexed().add(appended.map(({ entry }) => entry)),
+      acknowledged: (appended) => this.#onAppended(appended),
+    })
+  }
+
+  /**
+   * Opens or makes the store and finishes what a crash has left: half a forgetting, receipts that were sent and never
+   * logged (they are appended half-signed). `primaryKey`: 32 bytes derived from the seed. Throws `STORE_*`.
+   */
+  static async open(folder: string, primaryKey: Uint8Array): Promise<LedgerStore> {
+    const opened: { close(): Promise<void> }[] = []
+    try {
+      const cores = await Cores.open(folder, primaryKey)
+      opened.push(cores)
+      const forgotten = await Forgotten.open(cores.record.forgotten)
+      const vouchers = await VoucherStore.open(join(folder, 'vouchers'))
+      opened.push(vouchers)
+      const outbox = await ReceiptOutbox.open(join(folder, 'receipts'))
+      opened.push(outbox)
+      const store = new LedgerStore(cores, vouchers, outbox, forgotten)
+      await store.#recover()
+      return store
+    } catch (error) {
+      for (const one of opened.reverse()) await one.close()
+      throw error
+    }
+  }
+
+  /** Transactions in the log. */
+  get length(): number {
+    return this.#log.length
+  }
+
+  get totals(): Totals {
+    return this.#indexed().totals
+  }
+
+  /** What a peer needs to keep a copy, and this node to ask for it: its own follow from the seed. */
+  get keys(): RecordKeys {
+    return this.#cores.keys
+  }
+
+  /** Signs the next receipt; resolves when it is durable and may be sent. Appending it (by whatever end) takes it over. */
+  async issue(
+    statement: Omit<Transaction['statement'], 'counter' | 'previous'>,
+    secretKey: Uint8Array,
+  ): Promise<Transaction> {
+    return this.#outbox.issue(statement, secretKey)
+  }
+
+  /** Resolves with the position when it is durable. Throws `STORE_WRITE_FAILED`, `STORE_CLOSED`. */
+  async append(entry: NewEntry): Promise<number> {
+    return (await this.#log.append(entry)).position
+  }
+
+  /** Throws `STORE_CORRUPT` for a position that is not there. */
+  async get(position: number): Promise<Entry> {
+    return this.#log.get(position)
+  }
+
+  /** Positions with this transaction id. */
+  async find(id: Uint8Array): Promise<number[]> {
+    return this.#indexed().byId(id)
+  }
+
+  /** Newest first, by position in the log; at most `limit`, itself at most 1,000. */
+  async query(filter: Filter, limit: number): Promise<{ position: number; entry: Entry }[]> {
+    return this.#indexed().query(filter, Math.min(limit, MAX_ROWS), (position) => this.#log.get(position))
+  }
+
+  /**
+   * Request and response, decrypted with this node's box key; null when the content was forgotten, pruned or never kept.
+   * Throws `BAD_SEAL` for another key pair, `STORE_CORRUPT` for a changed body.
+   */
+  async content(entry: Entry, box: KeyPair): Promise<Content | null> {
+    const { statement } = entry.transaction
+    const sealed = entry.role === 'consumer' ? statement.sealedForConsumer : statement.sealedForProvider
+    const body = await this.#log.body(entry)
+    if (!body || sealed.kind === 'destroyed') return null
+    return openContent(openContentKey(sealed, box), statement.id, body)
+  }
+
+  /** Destroys content keys and bodies; statements and signatures stay. */
+  async forget(positions: readonly number[]): Promise<void> {
+    await this.#log.forget(positions)
+  }
+
+  /** Clears bodies by age (Unix milliseconds, own clock) or so that the newest `keepBytes` stay. Keys and log stay. */
+  async prune(what: { readonly before: number } | { readonly keepBytes: number }): Promise<void> {
+    const { bodies } = this.#cores.record
+    if ('keepBytes' in what) {
+      const excess = bodies.byteLength - what.keepBytes
+      if (excess <= 0) return
+      const [block, offset] = what.keepBytes <= 0 ? [bodies.length, 0] : await bodies.seek(excess)
+      await this.#log.clearBodies(offset === 0 ? block : block + 1)
+      return
+    }
+    await this.#log.clearBodies(await this.#firstBodyFrom(what.before))
+  }
+
+  /** Signs where the log stands and keeps it: for the chain, and for a restore to measure a copy by. */
+  async checkpoint(secretKey: Uint8Array): Promise<SignedCheckpoint> {
+    const { log, checkpoints } = this.#cores.record
+    const { transactions, cost } = this.totals
+    const length = transactions * 2
+    const treeHash = await log.treeHash(length)
+    const signed = signCheckpoint({ log: log.key, length, treeHash, transactions, cumulative: cost }, secretKey)
+    await checkpoints.append([encodeCheckpoint(signed)])
+    await this.#cores.disk.sync()
+    return signed
+  }
+
+  async latestCheckpoint(): Promise<SignedCheckpoint | null> {
+    const { checkpoints } = this.#cores.record
+    const block = checkpoints.length === 0 ? null : await checkpoints.get(checkpoints.length - 1, { wait: false })
+    return block && decodeCheckpoint(block)
+  }
+
+  /** Checks everything against everything. `signer`: the node key that signs checkpoints. Reads the whole log. */
+  async verify(signer: Uint8Array): Promise<Report> {
+    const { log, checkpoints } = this.#cores.record
+    const { length } = this.#indexed()
+    const signed: SignedCheckpoint[] = []
+    for (let i = 0; i < checkpoints.length; i++) {
+      const block = await checkpoints.get(i, { wait: false })
+      if (block) signed.push(decodeCheckpoint(block))
+    }
+    return audit({
+      log,
+      transactions: length,
+      forgotten: this.#forgotten.size,
+      read: (position) => this.#log.get(position),
+      body: (entry) => this.#log.body(entry),
+      checkpoints: signed,
+      signer,
+      indexIsSame: () => this.#indexIsSame(),
+    })
+  }
+
+  /** Throws the index away and derives it again from the log. */
+  async rebuildIndex(): Promise<void> {
+    this.#index = await this.#openIndex('index', true)
+  }
+
+  /** One end of a replication of the record, for a peer that keeps a copy or has one. */
+  replicate(initiator: boolean): NodeJS.ReadWriteStream & { destroy(): void } {
+    return this.#cores.replicate(initiator)
+  }
+
+  /**
+   * Fills an empty store from the peers that `replicate` is connected to. No append is taken meanwhile. Throws
+   * `STORE_FORKED`, after which the store stays as it is and takes no appends.
+   */
+  async restore(options: Omit<RestoreOptions, 'forgotten' | 'read'>): Promise<Restored> {
+    this.#log.refuse(LedgerError.STORE_FORKED('the log is being restored'))
+    const read = (position: number): Promise<Entry> => this.#log.get(position)
+    const restored = await restoreRecord(this.#cores.record, { ...options, forgotten: this.#forgotten, read })
+    await this.#cores.disk.sync()
+    await this.rebuildIndex()
+    await this.#outbox.advance(await this.#chainHead())
+    this.#log.refuse(null)
+    return restored
+  }
+
+  /** Idempotent; appends under way are finished first. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#log.close()
+    await this.#outbox.close()
+    await this.vouchers.close()
+    await this.#cores.close()
+  }
+
+  async #recover(): Promise<void> {
+    await this.#log.finishForgetting()
+    this.#index = await this.#openIndex('index', false)
+    if (this.#outbox.head.counter === 0 && this.length > 0) await this.#outbox.advance(await this.#chainHead())
+    for (const transaction of this.#outbox.pending()) {
+      if (await this.#isLogged(transaction)) await this.#outbox.settled([transaction])
+      else await this.append({ role: 'provider', times: transaction.statement.times, transaction, ciphertext: null })
+    }
+  }
+
+  async #onAppended(appended: readonly Appended[]): Promise<void> {
+    const entries = appended.map(({ entry }) => entry)
+    const receipts = entries.filter(({ role, transaction }) => role === 'provider' && transaction.providerSignature)
+    if (receipts.length > 0) await this.#outbox.settled(receipts.map(({ transaction }) => transaction))
+    await this.#indexed().settle()
+  }
+
+  async #isLogged({ statement }: Transaction): Promise<boolean> {
+    for (const position of await this.find(statement.id)) {
+      const { role, transaction } = await this.get(position)
+      if (role === 'provider' && transaction.statement.counter === statement.counter) return true
+    }
+    return false
+  }
+
+  /** Of the receipts in the log that this node signed, the one with the highest counter; reads the whole log. */
+  async #chainHead(): Promise<ChainHead> {
+    let head = CHAIN_START
+    for (let position = 0; position < this.length; position++) {
+      const { role, transaction } = await this.get(position)
+      const { statement, providerSignature } = transaction
+      if (role !== 'provider' || !providerSignature || statement.counter < head.counter) continue
+      head = { counter: statement.counter + 1, previous: receiptHash(statement) }
+    }
+    return head
+  }
+
+  async #openIndex(name: string, empty: boolean): Promise<SearchIndex> {
+    const bee = await this.#cores.bee(name, empty)
+    return SearchIndex.open(bee, this.length, (position) => this.#log.get(position))
+  }
+
+  async #indexIsSame(): Promise<boolean> {
+    const ours = await this.#cores.bee('index', false)
+    const again = await this.#cores.bee('index-again', true)
+    await ours.ready()
+    await SearchIndex.open(again, this.#indexed().length, (position) => this.#log.get(position))
+    const same =
+      ours.core.length === again.core.length && b4a.equals(await ours.core.treeHash(), await again.core.treeHash())
+    await again.core.truncate(0)
+    await again.close()
+    await ours.close()
+    return same
+  }
+
+  /** The first body block of the oldest transaction that ended at `time` or later; a clock that went back blurs this. */
+  async #firstBodyFrom(time: number): Promise<number> {
+    let low = 0
+    let high = this.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((await this.get(middle)).times.done < time) low = middle + 1
+      else high = middle
+    }
+    for (let position = low; position < this.length; position++) {
+      const { body } = await this.get(position)
+      if (body) return body.first
+    }
+    return this.#cores.record.bodies.length
+  }
+
+  #indexed(): SearchIndex {
+    if (!this.#index) throw LedgerError.STORE_CLOSED('the index')
+    return this.#index
+  }
+}
