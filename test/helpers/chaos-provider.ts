@@ -1,0 +1,34 @@
+/** A provider in a process of its own, to be killed. Arguments: bootstrap port, network in hex. */
+import b4a from 'b4a'
+import { boxKeyPair, signingKeyPair } from '../../swarm/crypto.js'
+import { SwarmNode } from '../../swarm/node.js'
+import type { IncomingAsk } from '../../swarm/port.js'
+import { terms } from './loopback-swarm.js'
+
+const [port = '', network = ''] = process.argv.slice(2)
+
+async function recite(ask: IncomingAsk): Promise<void> {
+  if (ask.body.kind !== 'generate' || ask.body.prompt.kind !== 'text') return ask.refuse('UNSUPPORTED', 'text only')
+  const words = ask.body.prompt.text.split(' ')
+  for (const [index, word] of words.entries()) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await ask.tokens({ index, tokens: [index], channel: 'text', text: `${word} `, positions: null })
+  }
+  ask.done('stop', null, { prompt: words.length, cached: 0, output: words.length, thought: 0 })
+}
+
+const node = new SwarmNode({
+  keyPair: signingKeyPair(),
+  boxKeyPair: boxKeyPair(),
+  bootstrap: [{ host: '127.0.0.1', port: Number(port) }],
+  host: '127.0.0.1',
+  network: b4a.from(network, 'hex'),
+  invite: null,
+  allow: null,
+  software: 'mortal/1',
+  onAsk: (ask) => void recite(ask),
+})
+node.serve(terms())
+await node.ready()
+process.send?.('ready')
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
