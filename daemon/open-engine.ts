@@ -1,9 +1,11 @@
 /**
- * From a model's word on the command line to an engine that answers: the mock, or a GGUF in an engine host.
+ * From a model's word on the command line to an engine that answers: the mock, or a GGUF (downloaded first when it is
+ * elsewhere) in an engine host.
  */
 import { join } from 'node:path'
 import { identifyModel } from './engine/model/identity.js'
 import type { ModelIdentity, ModelProgress } from './engine/model/identity.js'
+import { resolveModel } from './engine/model/resolve.js'
 import { LlamaEngine } from './engine/host.js'
 import { MockEngine } from './engine/mock.js'
 import type { Engine } from './engine/port.js'
@@ -51,7 +53,13 @@ async function llamaEngine(model: ModelOptions, context: OpenEngineContext): Pro
   const { cacheDir, signal, log } = context
   const onProgress = progressOf(model.source, context.onProgress)
   const cacheFile = join(cacheDir, 'model-roots.json')
-  const identity = await identifyModel(model.source, { cacheFile, onProgress, signal })
+  const path = await resolveModel(model.source, {
+    directory: join(cacheDir, 'models'),
+    onProgress,
+    signal,
+    token: process.env['HF_TOKEN'] ?? null,
+  })
+  const identity = await identifyModel(path, { cacheFile, onProgress, signal })
   return new LlamaEngine({
     path: identity.path,
     threads: model.threads,
