@@ -38,14 +38,12 @@ export async function runForeground(call: CommandCall, plan: ForegroundPlan): Pr
   try {
     const { startNode } = await import('../daemon/node.js')
     node = await startNode(options, { onProgress: (progress) => screen.progress(progress), log })
-    const { nodeKey } = node.snapshot()
     event({
       event: 'listening',
       apiUrl: node.apiUrl,
       pid: process.pid,
       dataDir: options.dataDir,
       network: options.swarm?.network ?? null,
-      nodeKey,
     })
     greet(call, screen, node, options)
 
@@ -101,14 +99,20 @@ function tellReady(call: CommandCall, screen: Screen, node: Node): void {
   const snapshot = node.snapshot()
   if (json) {
     const served = snapshot.served.map(({ name, root, source }) => ({ name, root, source }))
-    return io.json({ event: 'ready', network: snapshot.network.state, peers: snapshot.peers.length, served })
+    return io.json({
+      event: 'ready',
+      network: snapshot.network.state,
+      nodeKey: snapshot.nodeKey,
+      peers: snapshot.peers.length,
+      served,
+    })
   }
   for (const model of snapshot.served) {
     const slots = `${model.slots} at a time`
     const context = model.contextLength === null ? '' : `, ${model.contextLength} tokens of context`
     screen.line(`  Serves  ${io.paint('green', model.name ?? model.source)}  ${slots}${context}`)
   }
-  if (snapshot.network.state === 'joined') screen.line(`  Swarm   joined as ${snapshot.nodeKey}`)
+  if (snapshot.nodeKey !== '') screen.line(`  Node    ${snapshot.nodeKey}`)
   for (const warning of snapshot.warnings) screen.line(io.paint('yellow', `! ${warning}`))
   screen.line(io.paint('dim', '  Next    swarmd models, swarmd chat, swarmd status; Ctrl-C stops'))
 }

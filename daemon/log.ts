@@ -106,9 +106,14 @@ function forPeople(write: (line: string) => void): (line: string) => void {
     const { level, time, msg, err, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>
     const clock = new Date(String(time)).toTimeString().slice(0, 8)
     const rest = Object.entries(fields).map(
-      ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+      ([name, value]) => `${name}=${typeof value === 'string' ? shortened(value) : JSON.stringify(value)}`,
     )
     const reason = typeof err === 'object' && err !== null && 'message' in err ? [String(err.message)] : []
     write(`${[clock, LEVEL_NAMES[Number(level)] ?? '', String(msg), ...rest, ...reason].join(' ')}\n`)
   }
+}
+
+/** Keys and roots by their first digits: the whole ones are in `swarmd status --json`. */
+function shortened(value: string): string {
+  return /^[0-9a-f]{64}$/.test(value) ? `${value.slice(0, 12)}…` : value
 }

@@ -1,7 +1,8 @@
 /** `swarmd chat`: a conversation in the terminal, or one question and its answer. */
 import type { Command } from 'commander'
 import { integer } from '../../daemon/config-kinds.js'
-import type { ModelView } from '../../daemon/control/snapshot.js'
+import type { ControlClient } from '../../daemon/control/client.js'
+import type { ModelView, NodeSnapshot } from '../../daemon/control/snapshot.js'
 import { DaemonError } from '../../daemon/errors.js'
 import { readApiKey } from '../../daemon/config-options.js'
 import { askChat } from '../chat-client.js'
@@ -15,6 +16,7 @@ import { connectRunning, loadSettings } from '../running.js'
 
 const tokenLimit = integer(1, 16_777_216)
 const MAX_QUESTION_BYTES = 10 * 1_048_576
+const MODEL_PATIENCE_MS = 10_000
 
 export function define(command: Command): void {
   command
@@ -46,8 +48,7 @@ export async function run(call: CommandCall): Promise<number> {
   const [first, words] = nameFirst ? [call.args[0], call.args.slice(1)] : [undefined, call.args]
   const question = [await pipedText(call), words.join(' ')].filter((part) => part !== '').join('\n\n')
   const maxTokens = parseLimit(optionText(call, 'maxTokens'))
-  const { endpoint, models } = await findEndpoint(call)
-  const model = named ?? first ?? chooseModel(models)
+  const { endpoint, model } = await findEndpoint(call, named ?? first ?? null)
   const system = optionText(call, 'system')
   const thoughts = options['thoughts'] !== false
 
@@ -97,34 +98,58 @@ function parseLimit(given: string | null): number | null {
   return value
 }
 
-/** The running daemon of the data folder; or, when a port was given, whatever listens there. */
+/**
+ * The running daemon of the data folder; or, when a port was given, whatever listens there. `wanted` null = the model served
+ * here, or the only one there is.
+ */
 async function findEndpoint(
   call: CommandCall,
-): Promise<{ readonly endpoint: ChatEndpoint; readonly models: readonly ModelView[] }> {
+  wanted: string | null,
+): Promise<{ readonly endpoint: ChatEndpoint; readonly model: string }> {
   const loaded = await loadSettings(call)
   const key = readApiKey(loaded)
   const { from } = loaded.origins.port
   if ((from === 'flag' || from === 'environment') && loaded.config.port !== 0) {
-    return { endpoint: { baseUrl: `http://${loaded.config.host}:${loaded.config.port}/v1`, key }, models: [] }
+    if (wanted === null) throw DaemonError.CONFIG_INVALID('Which model? With --port it has to be named (-m MODEL).')
+    return { endpoint: { baseUrl: `http://${loaded.config.host}:${loaded.config.port}/v1`, key }, model: wanted }
   }
   const client = await connectRunning(call, loaded)
   try {
-    const { api, models } = await client.snapshot()
+    const { api } = await client.snapshot()
     if (api === null)
       throw DaemonError.NOT_RUNNING('The running daemon has no API (--no-api), so it cannot be talked to.')
-    return { endpoint: { baseUrl: `${api.url}/v1`, key }, models }
+    return { endpoint: { baseUrl: `${api.url}/v1`, key }, model: wanted ?? (await chooseModel(client, call)) }
   } finally {
     client.close()
   }
 }
 
-function chooseModel(models: readonly ModelView[]): string {
-  const usable = models.filter((model) => model.features.includes('chat'))
-  const chosen = usable.find((model) => model.local) ?? (usable.length === 1 ? usable[0] : undefined)
+/** A node that has just started may still be looking around or loading: waits a while for a first model. */
+async function chooseModel(client: ControlClient, { io, json }: CommandCall): Promise<string> {
+  const patience = AbortSignal.timeout(MODEL_PATIENCE_MS)
+  const tell = io.stdout.isTTY && !json
+  let models: readonly ModelView[] = []
+  await new Promise<void>((resolve, reject) => {
+    const look = (snapshot: NodeSnapshot): void => {
+      models = snapshot.models.filter((model) => model.features.includes('chat'))
+      // What is served here may still be loading, and comes first.
+      const loading = snapshot.served.some(
+        ({ state }) => state === 'downloading' || state === 'hashing' || state === 'loading',
+      )
+      if (models.length > 0 && !loading) resolve()
+    }
+    client.subscribe(look).then((snapshot) => {
+      look(snapshot)
+      if (models.length === 0 && tell) io.out(io.paint('dim', 'Looking for a model …\n'))
+    }, reject)
+    patience.addEventListener('abort', () => resolve(), { once: true })
+    void client.closed.then(() => resolve())
+  })
+  const chosen = models.find((model) => model.local) ?? (models.length === 1 ? models[0] : undefined)
   if (chosen !== undefined) return chosen.id
-  const names = usable.map((model) => model.id).join(', ')
+  const names = models.map((model) => model.id).join(', ')
   throw DaemonError.CONFIG_INVALID(
-    usable.length === 0
+    models.length === 0
       ? 'No model can be chatted with yet. "swarmd models" lists what can be asked.'
       : `Which model? Name one with -m: ${names}.`,
   )
