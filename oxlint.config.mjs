@@ -94,6 +94,7 @@ export default {
     'unicorn/filename-case': ['error', { case: 'kebabCase' }],
     'unicorn/no-process-exit': 'error',
     'unicorn/prefer-node-protocol': 'error',
+    'unicorn/no-new-array': 'off',
     'typescript/await-thenable': 'error',
     'typescript/ban-ts-comment': 'error',
     'typescript/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
