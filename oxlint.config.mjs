@@ -12,7 +12,7 @@ const OWNED = {
   'daemon/': 'smol-toml|env-paths|fs-native-extensions|pino',
   'proxy/': 'fastify|@fastify/[^/]+|typebox|ajv|ajv-[^/]+',
   'tui/': 'ink|ink-[^/]+|@inkjs/[^/]+|react|react-[^/]+',
-  'bin/': 'commander|cli-progress|graceful-goodbye',
+  'bin/': 'commander|cli-progress',
   'one signing or sealing file per folder': 'sodium-native',
   'test/ and bench/': 'fast-check|ai|@ai-sdk/[^/]+|@langchain/[^/]+|openai|openai6|autocannon',
 }
