@@ -82,10 +82,12 @@ function noticeOf({ header }: ModelIdentity): string | null {
 /** The engine's steps as the node tells them: at most ten a second, and the end of each. */
 function progressOf(source: string, tell: (progress: Progress) => void): (progress: ModelProgress) => void {
   let last = 0
+  const ended = new Set<string>()
   return ({ phase, done, total }) => {
     const now = performance.now()
     const finished = done >= total
-    if (!finished && now - last < PROGRESS_INTERVAL_MS) return
+    if (ended.has(phase) || (!finished && now - last < PROGRESS_INTERVAL_MS)) return
+    if (finished) ended.add(phase)
     last = now
     tell({ kind: phase, model: source, done, total, finished })
   }

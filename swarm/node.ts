@@ -16,6 +16,7 @@ import { SwarmError } from './errors.js'
 import { Lookups } from './lookups.js'
 import { natView } from './nat.js'
 import { OfferBook } from './offers/book.js'
+import { Doubts } from './offers/doubts.js'
 import { Gossip } from './offers/gossip.js'
 import { OwnOffers } from './offers/own.js'
 import type { AnswerEvent, AskOptions, NatView, Offer, OfferTerms, PeerView, Swarm, SwarmOptions } from './port.js'
@@ -43,6 +44,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
   #gossip = new Gossip(Math.random)
   #sessions = new Sessions()
   #admission: Admission
+  #doubts: Doubts
   #dialer: Dialer
   #lookups: Lookups
   #lobby: Watch | null = null
@@ -57,6 +59,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.publicKey = options.keyPair.publicKey
     this.#now = options.now ?? Date.now
     this.#admission = new Admission(options.allow, this.#now)
+    this.#doubts = new Doubts(this.#now)
     const { bootstrap, host, keyPair } = options
     this.#dht = new HyperDHT({
       ...(bootstrap ? { bootstrap } : {}),
@@ -72,7 +75,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       maxParallel: 16,
       firewall: (key) => this.#admission.refuses(key),
     })
-    this.#dialer = new Dialer(this.#swarm, this.#sessions, this.#admission)
+    this.#dialer = new Dialer(this.#swarm, this.#sessions, this.#admission, (key) => this.#doubt(key))
     this.#book = new OfferBook({
       network: options.network,
       self: this.publicKey,
@@ -111,7 +114,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
   }
 
   offers(): readonly Offer[] {
-    return this.#book.offers()
+    return this.#book.offers().filter((offer) => this.#isUsable(offer))
   }
 
   async lookup(modelRoot: Uint8Array): Promise<void> {
@@ -154,6 +157,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
 
   async #close(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer)
+    this.#announcer?.farewell()
     this.#gossip.close()
     this.#sessions.destroy(SwarmError.SWARM_CLOSED())
     this.#dialer.close()
@@ -170,6 +174,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     if (!session) return stream.destroy()
     this.#sessions.add(session)
     this.#dialer.connected(session)
+    if (this.#doubts.trust(session.key)) this.emit('offers')
     this.emit('peers')
   }
 
@@ -209,7 +214,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       },
       onOffers: (session, offers) => this.#onOffers(session, offers),
       onViolation: (session) => this.#admission.strike(session.keyHex),
-      onClose: (session) => this.#onSessionClose(session),
+      onClose: (session, reason) => this.#onSessionClose(session, reason),
     }
   }
 
@@ -221,6 +226,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       if (verdict === 'forged') throw SwarmError.BAD_PROTOCOL('an offer with a wrong signature')
       if (!signed) continue
       changed = true
+      this.#doubts.trust(signed.offer.nodeKey)
       this.#gossip.heard(session, signed)
       this.#gossip.pass(signed)
     }
@@ -228,15 +234,28 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.#sessions.settle(session)
   }
 
-  #onSessionClose(session: Session): void {
+  #onSessionClose(session: Session, reason: SwarmError): void {
     this.#gossip.forget(session)
     this.#sessions.remove(session)
+    const replaced = this.#sessions.get(session.keyHex) !== undefined
+    if (reason.code === 'PEER_LOST' && !replaced) this.#doubt(session.key)
     this.emit('peers')
+    if (this.#sessions.size === 0) this.#lobby?.resume()
   }
 
   #keepHouse(): void {
-    if (this.#book.prune()) this.emit('offers')
+    if ([this.#book.prune(), this.#doubts.prune()].includes(true)) this.emit('offers')
     this.#announcer?.keep()
+  }
+
+  #doubt(key: Uint8Array): void {
+    if (this.#closing) return
+    this.#doubts.doubt(key)
+    this.emit('offers')
+  }
+
+  #isUsable(offer: Offer): boolean {
+    return !this.#doubts.has(offer.nodeKey) && !this.#admission.refuses(offer.nodeKey)
   }
 
   /** Offers of peers at hand first, then those of models somebody here asked for. */

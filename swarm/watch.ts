@@ -43,6 +43,13 @@ export class Watch {
     return this.#round
   }
 
+  /** Nobody useful is left: looks again soon, and patiently from there. */
+  resume(): void {
+    if (this.#closed || this.#timer) return
+    this.#pauseMs = FIRST_PAUSE_MS
+    this.#timer = setTimeout(() => this.#again(), this.#pauseMs)
+  }
+
   announce(server: boolean): Promise<void> {
     this.#server = server
     return this.look()

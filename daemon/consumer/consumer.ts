@@ -209,8 +209,10 @@ export class Consumer implements Backend {
     const tried = new Set<string>()
     let failure: unknown = null
     for (let attempt = 1; ; attempt++) {
-      const route = router.choose(entry, request, tried)
-      if (!route) throw failure ?? router.refusal(entry, request)
+      // Offers change while a request waits: a provider that was restarted states anew what it serves.
+      const now = attempt === 1 ? entry : (this.#catalog().find(({ root }) => root === entry.root) ?? entry)
+      const route = router.choose(now, request, tried)
+      if (!route) throw failure ?? router.refusal(now, request)
       tried.add(route.key)
       tally.startAttempt()
       route.note({ type: 'asked' })
@@ -240,6 +242,7 @@ export class Consumer implements Backend {
         const code = codeOf(error)
         outcome = outcomeOf(code, retryAfterOf(error))
         if (afterFailure(code, attempt, request.routing.allowFallbacks) === 'final') throw error
+        if (code === 'OFFER_UNKNOWN' && route.superseded()) tried.delete(route.key)
         // The next provider continues at the position reached; nothing that the caller has seen is sent again.
         failure = error
       } finally {

@@ -34,7 +34,7 @@ const REFUSED: ReadonlySet<string> = new Set([
 
 /** What a failure says about the provider: nothing, that it is busy, or that it failed. */
 export function outcomeOf(code: string | null, retryAfterMs: number | null): Outcome {
-  if (code === null || FINAL.has(code)) return { type: 'cancelled' }
+  if (code === null || FINAL.has(code) || code === 'OFFER_UNKNOWN') return { type: 'cancelled' }
   return REFUSED.has(code) ? { type: 'refused', retryAfterMs } : { type: 'failed' }
 }
 

@@ -17,6 +17,8 @@ export interface Route {
   readonly name: string
   readonly prices: Prices
   answer(body: AskBody, limits: AskLimits, signal: AbortSignal): AsyncIterable<AnswerEvent>
+  /** Whether its provider has stated something else since: a new price, or a restart. */
+  superseded(): boolean
   /** What happened on this route; `asked` first, exactly one ending last. */
   note(outcome: Outcome): void
 }

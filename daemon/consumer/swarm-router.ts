@@ -45,7 +45,9 @@ export class SwarmRouter implements Router {
   }
 
   localModels(): readonly ModelInfo[] {
-    return this.#options.models.ready().flatMap((model) => (model.info ? [model.info] : []))
+    return this.#options.models
+      .ready()
+      .flatMap(({ info, options }) => (info ? [{ ...info, name: options.name ?? info.name }] : []))
   }
 
   offers(): readonly Offer[] {
@@ -61,8 +63,13 @@ export class SwarmRouter implements Router {
     const decided = this.#decide(entry, request, tried, (record) => record)
     const unhealthy = decided.excluded.some(({ reason }) => reason === 'UNHEALTHY')
     if (decided.chosen || !unhealthy) return decided
-    // Nobody healthy is left: one that failed a moment ago is better than none, and may have come back.
-    return this.#decide(entry, request, tried, (record) => ({ ...record, failedInRow: 0 }))
+    // Whoever came back after its failure is as good as new; to dial the others again would only keep the caller waiting.
+    const back = new Map(
+      (this.#options.swarm()?.peers() ?? []).map(({ key, since }) => [b4a.toString(key, 'hex'), since]),
+    )
+    return this.#decide(entry, request, tried, (record, node) =>
+      (back.get(node) ?? 0) > record.lastFailure ? { ...record, failedInRow: 0 } : record,
+    )
   }
 
   refusal(entry: CatalogEntry, request: AnyRequest): Error {
@@ -80,7 +87,7 @@ export class SwarmRouter implements Router {
     entry: CatalogEntry,
     request: AnyRequest,
     tried: ReadonlySet<string>,
-    see: (record: ProviderRecord) => ProviderRecord,
+    see: (record: ProviderRecord, node: string) => ProviderRecord,
   ): Choice {
     const { routing } = request
     const root = b4a.from(entry.root, 'hex')
@@ -103,7 +110,7 @@ export class SwarmRouter implements Router {
         cachedAt: this.#affinity.find(prefixesOf(root, affinityBody(request))),
       },
       entry.offers,
-      (offer) => see(this.#history.get(historyKey(offer))),
+      (offer) => see(this.#history.get(historyKey(offer)), b4a.toString(offer.nodeKey, 'hex')),
       this.#options.now(),
       this.#options.random,
     )
@@ -119,6 +126,7 @@ export class SwarmRouter implements Router {
       name: LOCAL,
       prices: FREE,
       answer: (body, limits, signal) => localAnswer(engine, body, limits, signal),
+      superseded: () => false,
       note: () => undefined,
     }
   }
@@ -132,6 +140,10 @@ export class SwarmRouter implements Router {
       name,
       prices: offer.prices,
       answer: (body, limits, signal) => swarm.ask({ offer, body, limits, signal }),
+      superseded: () => {
+        const now = swarm.offers().find((other) => historyKey(other) === historyKey(offer))
+        return now !== undefined && !b4a.equals(now.id, offer.id)
+      },
       note: (outcome) => {
         this.#history.note(historyKey(offer), outcome, this.#options.now())
         if (outcome.type === 'answered')

@@ -201,7 +201,7 @@ export class LlamaEngine implements Engine {
         parameters: identity.parameters,
         fileBytes: identity.fileBytes,
         mock: false,
-        notice: this.#options.notice ?? null,
+        notice: this.#options.notice ?? identity.notice,
         ...facts,
       }
     } catch (error) {

@@ -89,6 +89,7 @@ export class FakeRouter implements Router {
       name,
       prices,
       answer,
+      superseded: () => false,
       note: (outcome) => {
         if (outcome.type !== 'asked' && outcome.type !== 'queued') this.log.push(`${outcome.type} ${name}`)
       },

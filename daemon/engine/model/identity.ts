@@ -34,8 +34,12 @@ export interface ModelIdentity {
   readonly architecture: string
   readonly parameters: number
   readonly fileBytes: number
+  /** What a person has to know before trusting the answers; from the file, so that it travels with it. */
+  readonly notice: string | null
   readonly header: GgufHeader
 }
+
+const TOY_NOTICE = 'toy model for demonstrations and tests: do not rely on its answers'
 
 interface Part {
   readonly path: string
@@ -64,6 +68,7 @@ export async function identifyModel(path: string, options: IdentifyOptions = {})
     architecture,
     parameters: headers.reduce((sum, part) => sum + part.parameters, 0),
     fileBytes,
+    notice: header.metadata.get('general.finetune') === 'toy' ? TOY_NOTICE : null,
     header,
   }
 }
