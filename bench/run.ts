@@ -9,12 +9,14 @@ import type { Bench, Figure } from './figure.js'
 import { bench as decode } from './decode.js'
 import { bench as gateway } from './gateway.js'
 import { bench as join } from './join.js'
+import { bench as ledger } from './ledger.js'
 import { bench as memory } from './memory.js'
+import { bench as query } from './query.js'
 import { bench as requests } from './requests.js'
 import { bench as start } from './start.js'
 import { bench as ttft } from './ttft.js'
 
-const BENCHES: readonly Bench[] = [start, ttft, decode, requests, gateway, join, memory]
+const BENCHES: readonly Bench[] = [start, ttft, decode, requests, gateway, join, memory, ledger, query]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true })
 const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name))

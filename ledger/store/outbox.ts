@@ -43,11 +43,15 @@ export class ReceiptOutbox {
     return transaction
   }
 
-  /** The log knows a later head than this file: after a restore. */
+  /** False for a new file beside an old log: the caller reads the head from the log and `advance`s to it. */
+  get knowsHead(): boolean {
+    return this.#journal.get(HEAD) !== null
+  }
+
+  /** Goes on from `head` if it is the later one, and remembers where the chain stands. */
   async advance(head: ChainHead): Promise<void> {
-    if (head.counter <= this.#head.counter) return
-    this.#head = head
-    await this.#journal.write([[HEAD, encodeHead(head)]])
+    if (head.counter > this.#head.counter) this.#head = head
+    await this.#journal.write([[HEAD, encodeHead(this.#head)]])
   }
 
   /** Receipts that are in no log yet: to be appended half-signed after a crash, or once the consumer is given up. */

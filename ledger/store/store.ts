@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path'
 import b4a from 'b4a'
+import safetyCatch from 'safety-catch'
 import { decodeCheckpoint, encodeCheckpoint, signCheckpoint } from '../checkpoint.js'
 import type { SignedCheckpoint } from '../checkpoint.js'
 import { openContent, openContentKey } from '../content.js'
@@ -231,7 +232,7 @@ export class LedgerStore {
   async #recover(): Promise<void> {
     await this.#log.finishForgetting()
     this.#index = await this.#openIndex('index', false)
-    if (this.#outbox.head.counter === 0 && this.length > 0) await this.#outbox.advance(await this.#chainHead())
+    if (!this.#outbox.knowsHead) await this.#outbox.advance(await this.#chainHead())
     for (const transaction of this.#outbox.pending()) {
       if (await this.#isLogged(transaction)) await this.#outbox.settled([transaction])
       else await this.append({ role: 'provider', times: transaction.statement.times, transaction, ciphertext: null })
@@ -239,9 +240,13 @@ export class LedgerStore {
   }
 
   async #onAppended(appended: readonly Appended[]): Promise<void> {
-    const entries = appended.map(({ entry }) => entry)
-    const receipts = entries.filter(({ role, transaction }) => role === 'provider' && transaction.providerSignature)
-    if (receipts.length > 0) await this.#outbox.settled(receipts.map(({ transaction }) => transaction))
+    const receipts = appended
+      .map(({ entry }) => entry)
+      .filter(({ role, transaction }) => role === 'provider' && transaction.providerSignature)
+    // Not waited for: a receipt that stays in the outbox is found in the log at the next start, and an outbox that cannot
+    // write says so when the next receipt is issued.
+    if (receipts.length > 0)
+      void this.#outbox.settled(receipts.map(({ transaction }) => transaction)).catch(safetyCatch)
     await this.#indexed().settle()
   }
 
