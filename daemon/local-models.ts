@@ -3,7 +3,7 @@
  * way (download, hash, load) in the background; one that fails leaves the others alone.
  */
 import b4a from 'b4a'
-import type { ModelInfo, Engine, EngineLoad } from './engine/port.js'
+import type { Engine, ModelInfo } from './engine/port.js'
 import type { ModelOptions, NodeLog, Progress } from './node-options.js'
 
 export type LocalState = 'downloading' | 'hashing' | 'loading' | 'ready' | 'restarting' | 'failed' | 'closed'
@@ -82,7 +82,7 @@ export class LocalModels {
   async close(): Promise<void> {
     this.#abort.abort()
     await this.#started?.catch(() => undefined)
-    await Promise.allSettled(this.all.map((model) => model.engine?.close()))
+    await Promise.allSettled(this.all.flatMap(({ engine }) => (engine ? [engine.close()] : [])))
     for (const model of this.all) model.state = 'closed'
   }
 
@@ -126,8 +126,4 @@ export class LocalModels {
 /** The engine knows of its own crashes and restarts; before it exists, the loader's state counts. */
 export function stateOf(model: LocalModel): LocalState {
   return model.engine?.load.state ?? model.state
-}
-
-export function loadOf(model: LocalModel): EngineLoad | null {
-  return model.engine?.load ?? null
 }

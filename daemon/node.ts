@@ -188,25 +188,11 @@ class DaemonNode implements Node {
   }
 
   async #join(): Promise<void> {
-    const { swarm: settings, models, version } = this.#options
+    const { swarm: settings } = this.#options
     if (settings === null) return
-    const [{ SwarmNode }, { freshNodeKeyPair, networkId, openIdentity }] = await Promise.all([
-      import('../swarm/node.js'),
-      import('./identity.js'),
-    ])
+    const { createSwarm } = await import('./create-swarm.js')
     if (this.#closing) return
-    const identity = models.length > 0 ? openIdentity(this.#options.dataDir) : null
-    const swarm = new SwarmNode({
-      keyPair: identity?.node() ?? freshNodeKeyPair(),
-      boxKeyPair: identity?.box() ?? null,
-      bootstrap: settings.bootstrap,
-      host: settings.host ?? loopbackHost(settings.bootstrap),
-      network: networkId(settings.network),
-      invite: settings.invite,
-      allow: settings.allow,
-      software: `swarmd/${version}`,
-      onAsk: identity ? (ask) => this.#provider.handle(ask) : null,
-    })
+    const swarm = createSwarm(settings, this.#options, (ask) => this.#provider.handle(ask))
     this.#swarm = swarm
     swarm.on('offers', () => this.#changed())
     swarm.on('peers', () => this.#notify())
@@ -249,13 +235,4 @@ class DaemonNode implements Node {
   #notify(): void {
     for (const listener of this.#listeners) listener()
   }
-}
-
-/** On a loopback swarm the address of the network card is not reachable: bind where the bootstrap nodes are. */
-function loopbackHost(bootstrap: readonly { readonly host: string }[] | null): string | null {
-  const all =
-    bootstrap !== null &&
-    bootstrap.length > 0 &&
-    bootstrap.every(({ host }) => host === 'localhost' || host.startsWith('127.'))
-  return all ? '127.0.0.1' : null
 }

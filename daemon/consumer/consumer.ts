@@ -1,6 +1,6 @@
 /**
- * The side that asks: the local API's backend. Resolves a model, chooses who computes, retries before the first token,
- * continues token-exactly on another provider after it, and tells the caller what it cost.
+ * The side that asks: the local API's backend. Names become models (directory), one request runs over as many providers as
+ * it takes (answer), and the caller is told who computed it and what it cost.
  */
 import b4a from 'b4a'
 import type {
@@ -13,15 +13,13 @@ import type {
   Health,
   ModelCard,
 } from '../../proxy/port.js'
-import type { Outcome } from '../../swarm/history.js'
-import type { AnswerEvent, AskBody, AskLimits } from '../../swarm/port.js'
-import { codeOf } from '../errors.js'
-import { catalog, nearNames, resolve } from './catalog.js'
+import type { AnswerEvent, AskBody } from '../../swarm/port.js'
+import { answer } from './answer.js'
+import type { Asked } from './answer.js'
 import type { CatalogEntry } from './catalog.js'
 import { Deadline } from './deadline.js'
+import { Directory } from './directory.js'
 import { ConsumerError } from './errors.js'
-import { MeasuredModels } from './measured.js'
-import { afterFailure, outcomeOf } from './retry.js'
 import type { AnyRequest, Route, Router } from './router.js'
 import { Tally } from './tally.js'
 
@@ -46,35 +44,34 @@ export interface ConsumerCounters {
   tokensOut: number
 }
 
+/** A request under way. */
+interface Call {
+  readonly id: string
+  readonly tally: Tally
+  readonly deadline: Deadline
+}
+
 const DEFAULT_DEADLINE_MS = 3_600_000
-/** How long a request for an unknown model waits while the node is still finding its peers. */
-const DISCOVERY_MS = 10_000
-/** The catalogue is built again at most this often when only measurements changed. */
-const CATALOG_STALE_MS = 1000
 
 export class Consumer implements Backend {
   readonly counters: ConsumerCounters = { active: 0, answered: 0, failed: 0, tokensIn: 0, tokensOut: 0 }
   #options: ConsumerOptions
-  #measured = new MeasuredModels()
-  #firstSeen = new Map<string, number>()
+  #directory: Directory
   #started: number
-  #entries: CatalogEntry[] | null = null
-  #entriesAt = 0
-  #waiters = new Set<() => void>()
 
   constructor(options: ConsumerOptions) {
     this.#options = options
+    this.#directory = new Directory(options)
     this.#started = options.now()
   }
 
   /** The owner calls this when offers, local models or the joining state changed. */
   changed(): void {
-    this.#entries = null
-    for (const wake of this.#waiters) wake()
+    this.#directory.changed()
   }
 
   models(): readonly ModelCard[] {
-    return this.#catalog().map((entry) => entry.card)
+    return this.#directory.entries().map((entry) => entry.card)
   }
 
   health(): Health {
@@ -82,238 +79,122 @@ export class Consumer implements Backend {
     return {
       status: settling() ? 'starting' : 'ok',
       peers: peers(),
-      models: this.#catalog().length,
+      models: this.#directory.entries().length,
       uptimeMs: now() - this.#started,
       version,
     }
   }
 
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent> {
-    const asked = performance.now()
-    const tally = new Tally(asked)
-    const id = b4a.toString(this.#options.randomBytes(16), 'hex')
-    const seed = request.sampling.seed ?? drawSeed(this.#options.randomBytes(8))
-    const deadline = new Deadline(signal, request.routing.deadlineMs ?? DEFAULT_DEADLINE_MS)
-    this.counters.active++
+    const call = this.#begin(request, signal)
+    let answered = false
     try {
-      const entry = await this.#find(request.model, deadline.signal)
-      requireFeature(entry, request.prompt.kind === 'chat' ? 'chat' : 'completion')
-      let announced = false
+      const entry = await this.#find(request, request.prompt.kind === 'chat' ? 'chat' : 'completion', call)
+      const seed = request.sampling.seed ?? drawSeed(this.#options.randomBytes(8))
       const body = (): AskBody => ({
         kind: 'generate',
         prompt: request.prompt,
         sampling: { ...request.sampling, seed },
         stop: request.stop,
         logprobs: request.logprobs,
-        resume: tally.tokens,
+        resume: call.tally.tokens,
       })
-      for await (const { route, event } of this.#answer(entry, request, body, request.maxTokens, tally, deadline)) {
+      let announced = false
+      const asked: Asked = { ...call, entry, request, body, maxTokens: request.maxTokens }
+      for await (const { route, event } of answer(asked, this.#options.router, this.#directory)) {
         if (!announced && (event.type === 'prefill' || event.type === 'tokens')) {
           announced = true
-          yield {
-            type: 'started',
-            id,
-            model: entry.card.id,
-            provider: route.name,
-            promptTokens: tally.prompt ?? 0,
-            seed,
-          }
+          const promptTokens = call.tally.prompt ?? 0
+          yield { type: 'started', id: call.id, model: entry.card.id, provider: route.name, promptTokens, seed }
         }
-        switch (event.type) {
-          case 'queued':
-            yield event
-            break
-          case 'prefill':
-            yield { type: 'prefill', done: event.done, total: event.total }
-            break
-          case 'tokens':
-            yield {
-              type: 'text',
-              channel: event.channel,
-              text: event.text,
-              tokens: event.tokens,
-              logprobs: event.positions,
-            }
-            break
-          case 'done':
-            yield {
-              type: 'done',
-              finish: event.finish,
-              stopText: event.stopText,
-              usage: tally.usage,
-              receipt: receipt(id, route, tally, asked, event.providerMs),
-            }
-            break
-        }
+        const told = eventOf(event, call, route)
+        answered = told?.type === 'done'
+        if (told) yield told
       }
-      this.counters.answered++
-    } catch (error) {
-      this.counters.failed++
-      throw error
     } finally {
-      this.counters.active--
-      this.counters.tokensIn += tally.usage.prompt
-      this.counters.tokensOut += tally.usage.output
-      deadline.end()
+      this.#end(call, answered)
     }
   }
 
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
-    const asked = performance.now()
-    const tally = new Tally(asked)
-    const id = b4a.toString(this.#options.randomBytes(16), 'hex')
-    const deadline = new Deadline(signal, request.routing.deadlineMs ?? DEFAULT_DEADLINE_MS)
-    this.counters.active++
+    const call = this.#begin(request, signal)
+    let answered = false
     try {
-      const entry = await this.#find(request.model, deadline.signal)
-      requireFeature(entry, 'embeddings')
+      const entry = await this.#find(request, 'embeddings', call)
       const vectors: Float32Array[] = []
       const body: AskBody = { kind: 'embed', inputs: request.inputs }
-      let result: EmbedResult | null = null
-      for await (const { route, event } of this.#answer(entry, request, () => body, null, tally, deadline)) {
-        if (event.type === 'vectors')
-          for (const [k, vector] of event.vectors.entries()) vectors[event.index + k] = vector
-        if (event.type !== 'done') continue
-        result = {
-          model: entry.card.id,
-          vectors,
-          promptTokens: event.usage.prompt,
-          receipt: receipt(id, route, tally, asked, event.providerMs),
-        }
+      const asked: Asked = { ...call, entry, request, body: () => body, maxTokens: null }
+      for await (const { route, event } of answer(asked, this.#options.router, this.#directory)) {
+        if (event.type === 'vectors') vectors.push(...event.vectors)
+        if (event.type !== 'done' || vectors.length !== request.inputs.length) continue
+        answered = true
+        const promptTokens = event.usage.prompt
+        return { model: entry.card.id, vectors, promptTokens, receipt: receiptOf(call, route, event.providerMs) }
       }
-      if (!result || vectors.length !== request.inputs.length)
-        throw ConsumerError.NO_PROVIDER(request.model, ['an answer without its vectors'], 1000)
-      this.counters.answered++
-      this.counters.tokensIn += result.promptTokens
-      return result
-    } catch (error) {
-      this.counters.failed++
-      throw error
+      throw ConsumerError.NO_PROVIDER(request.model, ['an answer without its vectors'], 1000)
     } finally {
-      this.counters.active--
-      deadline.end()
+      this.#end(call, answered)
     }
   }
 
-  /** One request over as many providers as it takes; yields each event with the route it came by, `done` last. */
-  async *#answer(
-    entry: CatalogEntry,
-    request: AnyRequest,
-    body: () => AskBody,
-    maxTokens: number | null,
-    tally: Tally,
-    deadline: Deadline,
-  ): AsyncGenerator<{ route: Route; event: AnswerEvent }> {
-    const { router } = this.#options
-    const due = performance.now() + (request.routing.deadlineMs ?? DEFAULT_DEADLINE_MS)
-    const tried = new Set<string>()
-    let failure: unknown = null
-    for (let attempt = 1; ; attempt++) {
-      // Offers change while a request waits: a provider that was restarted states anew what it serves.
-      const now = attempt === 1 ? entry : (this.#catalog().find(({ root }) => root === entry.root) ?? entry)
-      const route = router.choose(now, request, tried)
-      if (!route) throw failure ?? router.refusal(now, request)
-      tried.add(route.key)
-      tally.startAttempt()
-      route.note({ type: 'asked' })
-      // Until it ends otherwise: a caller who stops reading says nothing about the provider.
-      let outcome: Outcome = { type: 'cancelled' }
-      const began = performance.now()
-      const limits: AskLimits = { maxTokens, maxCost: null, deadlineMs: Math.max(1, Math.round(due - began)) }
-      try {
-        for await (const event of route.answer(body(), limits, deadline.signal)) {
-          if (event.type === 'queued') route.note(event)
-          else if (event.type === 'prefill') tally.prefilled(event.total, event.cached)
-          else if (event.type === 'tokens') tally.received(event, performance.now())
-          else if (event.type === 'done') {
-            if (event.usage.prompt > 0) tally.prefilled(event.usage.prompt, event.usage.cached)
-            tally.settleAttempt(route.prices, true)
-            outcome = { type: 'answered', ttftMs: tally.attemptTtftMs(began), tokensPerSecond: tally.rate() }
-            this.#measured.record(entry.root, outcome.ttftMs, outcome.tokensPerSecond)
-            yield { route, event }
-            return
-          }
-          yield { route, event }
-        }
-        throw ConsumerError.NO_PROVIDER(entry.card.id, [`${route.name} broke off`], 1000)
-      } catch (error) {
-        deadline.check()
-        tally.settleAttempt(route.prices, false)
-        const code = codeOf(error)
-        outcome = outcomeOf(code, retryAfterOf(error))
-        if (afterFailure(code, attempt, request.routing.allowFallbacks) === 'final') throw error
-        if (code === 'OFFER_UNKNOWN' && route.superseded()) tried.delete(route.key)
-        // The next provider continues at the position reached; nothing that the caller has seen is sent again.
-        failure = error
-      } finally {
-        route.note(outcome)
-      }
+  #begin(request: AnyRequest, signal: AbortSignal): Call {
+    this.counters.active++
+    return {
+      id: b4a.toString(this.#options.randomBytes(16), 'hex'),
+      tally: new Tally(performance.now()),
+      deadline: new Deadline(signal, request.routing.deadlineMs ?? DEFAULT_DEADLINE_MS),
     }
   }
 
-  async #find(model: string, signal: AbortSignal): Promise<CatalogEntry> {
-    const until = performance.now() + DISCOVERY_MS
-    for (;;) {
-      signal.throwIfAborted()
-      const entry = resolve(this.#catalog(), this.#options.aliases, model)
-      if (entry) return entry
-      if (!this.#options.settling()) throw ConsumerError.MODEL_NOT_FOUND(model, nearNames(this.#catalog(), model))
-      const left = until - performance.now()
-      if (left <= 0) throw ConsumerError.NOT_READY()
-      await this.#change(left, signal)
+  #end({ tally, deadline }: Call, answered: boolean): void {
+    deadline.end()
+    this.counters.active--
+    if (answered) this.counters.answered++
+    else this.counters.failed++
+    this.counters.tokensIn += tally.usage.prompt
+    this.counters.tokensOut += tally.usage.output
+  }
+
+  async #find(request: AnyRequest, feature: ModelCard['features'][number], call: Call): Promise<CatalogEntry> {
+    const entry = await this.#directory.find(request.model, call.deadline.signal)
+    if (entry.card.features.includes(feature)) return entry
+    const hint = feature === 'chat' ? ' It has no chat template; use /v1/completions.' : ''
+    throw ConsumerError.UNSUPPORTED(`The model '${entry.card.id}' does not offer ${feature}.${hint}`)
+  }
+}
+
+/** What the caller hears of it; null = nothing. */
+function eventOf(event: AnswerEvent, call: Call, route: Route): GenerateEvent | null {
+  switch (event.type) {
+    case 'queued':
+      return event
+    case 'prefill':
+      return { type: 'prefill', done: event.done, total: event.total }
+    case 'tokens': {
+      const { channel, text, tokens, positions } = event
+      return { type: 'text', channel, text, tokens, logprobs: positions }
     }
-  }
-
-  /** Resolves at the next `changed()`, after `ms`, or when aborted. */
-  #change(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', wake)
-        this.#waiters.delete(wake)
-        resolve()
-      }
-      const timer = setTimeout(wake, ms)
-      signal.addEventListener('abort', wake, { once: true })
-      this.#waiters.add(wake)
-    })
-  }
-
-  #catalog(): CatalogEntry[] {
-    const now = this.#options.now()
-    if (this.#entries && now - this.#entriesAt < CATALOG_STALE_MS) return this.#entries
-    const { router, aliases } = this.#options
-    const local = router.localModels()
-    const offers = router.offers()
-    const entries = catalog({ local, offers, aliases, measured: this.#measured.byRoot, firstSeen: this.#firstSeen })
-    for (const { root } of entries) if (!this.#firstSeen.has(root)) this.#firstSeen.set(root, now)
-    this.#entries = entries
-    this.#entriesAt = now
-    return entries
+    case 'done': {
+      const { finish, stopText, providerMs } = event
+      return { type: 'done', finish, stopText, usage: call.tally.usage, receipt: receiptOf(call, route, providerMs) }
+    }
+    case 'accepted':
+    case 'vectors':
+      return null
   }
 }
 
-function requireFeature(entry: CatalogEntry, feature: ModelCard['features'][number]): void {
-  if (entry.card.features.includes(feature)) return
-  const hint = feature === 'chat' ? ' It has no chat template; use /v1/completions.' : ''
-  throw ConsumerError.UNSUPPORTED(`The model '${entry.card.id}' does not offer ${feature}.${hint}`)
-}
-
-function retryAfterOf(error: unknown): number | null {
-  if (typeof error !== 'object' || error === null || !('retryAfterMs' in error)) return null
-  return typeof error.retryAfterMs === 'number' ? error.retryAfterMs : null
-}
-
-function drawSeed(bytes: Uint8Array): bigint {
-  return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
-}
-
-function receipt(id: string, route: Route, tally: Tally, asked: number, providerMs: number): CallReceipt {
+function receiptOf({ id, tally }: Call, route: Route, providerMs: number): CallReceipt {
+  const elapsed = tally.elapsedMs()
   return {
     id,
     provider: route.name,
     costMicroLamports: tally.cost,
-    ttftMs: tally.ttftMs ?? performance.now() - asked,
-    overheadMs: Math.max(0, performance.now() - asked - providerMs),
+    ttftMs: tally.ttftMs ?? elapsed,
+    overheadMs: Math.max(0, elapsed - providerMs),
   }
+}
+
+function drawSeed(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
 }

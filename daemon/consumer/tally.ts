@@ -66,6 +66,11 @@ export class Tally {
     this.#cost = addMicroLamports(this.#cost, cost(prices, { input: this.#attemptPrompt - cached, cached, output }))
   }
 
+  /** Milliseconds since the request came in. */
+  elapsedMs(): number {
+    return performance.now() - this.#asked
+  }
+
   /** Milliseconds from `began` to the attempt's first token, or to now when it had none. */
   attemptTtftMs(began: number): number {
     return (this.#attemptFirst || performance.now()) - began

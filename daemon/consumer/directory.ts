@@ -1,0 +1,94 @@
+/**
+ * The models a caller can name, kept up to date: built from router and measurements when something changed, and waited for
+ * while the node still finds its peers.
+ */
+import { catalog, nearNames, resolve } from './catalog.js'
+import type { CatalogEntry } from './catalog.js'
+import { ConsumerError } from './errors.js'
+import { MeasuredModels } from './measured.js'
+import type { Router } from './router.js'
+
+export interface DirectoryOptions {
+  readonly router: Pick<Router, 'localModels' | 'offers'>
+  readonly aliases: Readonly<Record<string, string>>
+  /** True while models may still appear by themselves: the swarm is being joined, a local model loads. */
+  readonly settling: () => boolean
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** How long a request for an unknown model waits while the node is still finding its peers. */
+const DISCOVERY_MS = 10_000
+/** Built again at most this often when only measurements changed. */
+const STALE_MS = 1000
+
+export class Directory {
+  readonly measured = new MeasuredModels()
+  #options: DirectoryOptions
+  #firstSeen = new Map<string, number>()
+  #entries: CatalogEntry[] | null = null
+  #builtAt = 0
+  #waiters = new Set<() => void>()
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options
+  }
+
+  /** Offers, local models or the joining state changed. */
+  changed(): void {
+    this.#entries = null
+    for (const wake of this.#waiters) wake()
+  }
+
+  entries(): readonly CatalogEntry[] {
+    const { router, aliases, now } = this.#options
+    const at = now()
+    if (this.#entries && at - this.#builtAt < STALE_MS) return this.#entries
+    const entries = catalog({
+      local: router.localModels(),
+      offers: router.offers(),
+      aliases,
+      measured: this.measured.byRoot,
+      firstSeen: this.#firstSeen,
+    })
+    for (const { root } of entries) if (!this.#firstSeen.has(root)) this.#firstSeen.set(root, at)
+    this.#entries = entries
+    this.#builtAt = at
+    return entries
+  }
+
+  /** The entry as it is now: offers change while a request waits. */
+  refreshed(entry: CatalogEntry): CatalogEntry {
+    return this.entries().find(({ root }) => root === entry.root) ?? entry
+  }
+
+  /** Throws `MODEL_NOT_FOUND` with near names, `NOT_READY` when the node is still joining after a while, or the abort's reason. */
+  async find(model: string, signal: AbortSignal): Promise<CatalogEntry> {
+    const { aliases, settling } = this.#options
+    const until = performance.now() + DISCOVERY_MS
+    for (;;) {
+      signal.throwIfAborted()
+      const entry = resolve(this.entries(), aliases, model)
+      if (entry) return entry
+      if (!settling()) throw ConsumerError.MODEL_NOT_FOUND(model, nearNames(this.entries(), model))
+      const left = until - performance.now()
+      if (left <= 0) throw ConsumerError.NOT_READY()
+      await this.#change(left, signal)
+    }
+  }
+
+  /** Resolves at the next `changed()`, after `ms`, or when aborted. */
+  #change(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', wake)
+        this.#waiters.delete(wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, ms)
+      signal.addEventListener('abort', wake, { once: true })
+      this.#waiters.add(wake)
+    })
+  }
+}
