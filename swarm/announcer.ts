@@ -73,6 +73,13 @@ export class Announcer {
     }
   }
 
+  /** This node goes: the peers hear it now, instead of finding out at their next ask. */
+  farewell(): void {
+    const { own, gossip } = this.#options
+    const tombstones = own.all().flatMap(({ offer }) => own.withdraw(offer.modelRoot) ?? [])
+    if (tombstones.length > 0) gossip.announce(tombstones)
+  }
+
   /** From time to time. */
   keep(): void {
     const { own, gossip, now } = this.#options

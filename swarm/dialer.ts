@@ -7,10 +7,15 @@ import type { Session } from './session/session.js'
 import type { Sessions } from './sessions.js'
 import { unlessAborted, within } from './waiting.js'
 
-const DIAL_MS = 10_000
+/** Long enough for a hole to be punched, short enough to try somebody else while a person waits. */
+const DIAL_MS = 6000
+/** Two nodes that dial each other at once keep one connection: ours may have failed because theirs is about to be up. */
+const CROSSING_MS = 500
 
 interface Dial {
   readonly session: Promise<Session>
+  /** Our attempt came to nothing. */
+  readonly failSoon: () => void
   readonly finish: (outcome: Session | SwarmError) => void
 }
 
@@ -18,14 +23,17 @@ export class Dialer {
   #swarm: Hyperswarm
   #sessions: Sessions
   #admission: Admission
+  #onFailure: (key: Uint8Array) => void
   #dials = new Map<string, Dial>()
   #closed = false
   #onUpdate = (): void => this.#lookForFailures()
 
-  constructor(swarm: Hyperswarm, sessions: Sessions, admission: Admission) {
+  /** `onFailure`: a peer that was dialled did not answer. */
+  constructor(swarm: Hyperswarm, sessions: Sessions, admission: Admission, onFailure: (key: Uint8Array) => void) {
     this.#swarm = swarm
     this.#sessions = sessions
     this.#admission = admission
+    this.#onFailure = onFailure
     swarm.on('update', this.#onUpdate)
   }
 
@@ -69,28 +77,33 @@ export class Dialer {
     })
     // Those who waited may all have gone; then nobody is left to hear of a failure.
     session.catch(noop)
-    const timer = setTimeout(() => this.#fail(name, 'the provider did not answer in time'), DIAL_MS)
+    const fail = (message: string): void => finish(SwarmError.PEER_UNREACHABLE(message))
+    let timer = setTimeout(() => fail('the provider did not answer in time'), DIAL_MS)
+    let failing = false
+    const failSoon = (): void => {
+      if (failing) return
+      failing = true
+      clearTimeout(timer)
+      timer = setTimeout(() => fail('the provider does not answer'), CROSSING_MS)
+    }
     const finish: Dial['finish'] = (outcome) => {
       clearTimeout(timer)
       this.#dials.delete(name)
       this.#swarm.leavePeer(key)
+      if (outcome instanceof SwarmError && outcome.code === 'PEER_UNREACHABLE') this.#onFailure(key)
       settle(outcome)
     }
-    const dial = { session, finish }
+    const dial = { session, failSoon, finish }
     this.#dials.set(name, dial)
     this.#swarm.joinPeer(key)
     return dial
   }
 
-  #fail(name: string, message: string): void {
-    this.#dials.get(name)?.finish(SwarmError.PEER_UNREACHABLE(message))
-  }
-
   /** Hyperswarm counts an attempt when a connection has failed. */
   #lookForFailures(): void {
-    for (const name of this.#dials.keys()) {
+    for (const [name, dial] of this.#dials) {
       const info = this.#swarm.peers.get(name)
-      if (info && info.attempts > 0) this.#fail(name, 'the provider does not answer')
+      if (info && info.attempts > 0) dial.failSoon()
     }
   }
 }

@@ -15,9 +15,8 @@ import { Dialer } from './dialer.js'
 import { SwarmError } from './errors.js'
 import { Lookups } from './lookups.js'
 import { natView } from './nat.js'
-import { OfferBook } from './offers/book.js'
-import { Doubts } from './offers/doubts.js'
 import { Gossip } from './offers/gossip.js'
+import { KnownOffers } from './offers/known.js'
 import { OwnOffers } from './offers/own.js'
 import type { AnswerEvent, AskOptions, NatView, Offer, OfferTerms, PeerView, Swarm, SwarmOptions } from './port.js'
 import type { OutgoingAsk } from './session/outgoing-ask.js'
@@ -27,7 +26,6 @@ import { Sessions } from './sessions.js'
 import { lobbyTopic } from './topics.js'
 import { within } from './waiting.js'
 import { Watch } from './watch.js'
-import type { Envelope } from './wire/offer.js'
 
 const READY_MS = 3000
 const HOUSEKEEPING_MS = 30_000
@@ -38,13 +36,12 @@ export class SwarmNode extends EventEmitter implements Swarm {
   #now: () => number
   #dht: HyperDHT
   #swarm: Hyperswarm
-  #book: OfferBook
+  #known: KnownOffers
   #own: OwnOffers | null
   #announcer: Announcer | null
   #gossip = new Gossip(Math.random)
   #sessions = new Sessions()
   #admission: Admission
-  #doubts: Doubts
   #dialer: Dialer
   #lookups: Lookups
   #lobby: Watch | null = null
@@ -59,7 +56,6 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.publicKey = options.keyPair.publicKey
     this.#now = options.now ?? Date.now
     this.#admission = new Admission(options.allow, this.#now)
-    this.#doubts = new Doubts(this.#now)
     const { bootstrap, host, keyPair } = options
     this.#dht = new HyperDHT({
       ...(bootstrap ? { bootstrap } : {}),
@@ -75,13 +71,11 @@ export class SwarmNode extends EventEmitter implements Swarm {
       maxParallel: 16,
       firewall: (key) => this.#admission.refuses(key),
     })
-    this.#dialer = new Dialer(this.#swarm, this.#sessions, this.#admission, (key) => this.#doubt(key))
-    this.#book = new OfferBook({
-      network: options.network,
-      self: this.publicKey,
-      now: this.#now,
-      usefulness: (offer) => this.#usefulness(offer),
-    })
+    this.#dialer = new Dialer(this.#swarm, this.#sessions, this.#admission, (key) => this.#known.doubt(key))
+    const { network } = options
+    const usefulness = (offer: Offer): number => this.#usefulness(offer)
+    const book = { network, self: this.publicKey, now: this.#now, usefulness }
+    this.#known = new KnownOffers(book, this.#gossip, this.#admission, () => this.emit('offers'))
     const offered = (root: Uint8Array): boolean => this.offers().some(({ modelRoot }) => b4a.equals(modelRoot, root))
     this.#lookups = new Lookups(this.#swarm, options.network, options.invite, offered)
     this.#own = options.boxKeyPair
@@ -114,7 +108,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
   }
 
   offers(): readonly Offer[] {
-    return this.#book.offers().filter((offer) => this.#isUsable(offer))
+    return this.#known.list()
   }
 
   async lookup(modelRoot: Uint8Array): Promise<void> {
@@ -132,7 +126,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
   }
 
   peers(): readonly PeerView[] {
-    return this.#sessions.views(this.#book.offers(), (key) => this.#admission.strikesOf(key))
+    return this.#sessions.views(this.#known.list(), (key) => this.#admission.strikesOf(key))
   }
 
   nat(): NatView {
@@ -174,7 +168,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     if (!session) return stream.destroy()
     this.#sessions.add(session)
     this.#dialer.connected(session)
-    if (this.#doubts.trust(session.key)) this.emit('offers')
+    this.#known.trust(session.key)
     this.emit('peers')
   }
 
@@ -188,7 +182,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       invite,
       now: this.#now,
       random: Math.random,
-      providers: () => this.#book.providers + 1,
+      providers: () => this.#known.providers + 1,
     })
   }
 
@@ -209,53 +203,30 @@ export class SwarmNode extends EventEmitter implements Swarm {
       }),
       ownOffer: (id) => this.#own?.standing(id) ?? null,
       onHello: (session) => {
-        this.#gossip.greet(session, this.#own?.all() ?? [], this.#book.envelopes())
+        this.#gossip.greet(session, this.#own?.all() ?? [], this.#known.tellable())
         this.emit('peers')
       },
-      onOffers: (session, offers) => this.#onOffers(session, offers),
+      onOffers: (session, offers) => {
+        this.#known.hear(session, offers)
+        this.#sessions.settle(session)
+      },
       onViolation: (session) => this.#admission.strike(session.keyHex),
       onClose: (session, reason) => this.#onSessionClose(session, reason),
     }
-  }
-
-  #onOffers(session: Session, envelopes: readonly Envelope[]): void {
-    let changed = false
-    for (const envelope of envelopes) {
-      const { verdict, signed } = this.#book.add(envelope)
-      // The relay may be as deceived as we are about a date, but never about a signature: it had to check it.
-      if (verdict === 'forged') throw SwarmError.BAD_PROTOCOL('an offer with a wrong signature')
-      if (!signed) continue
-      changed = true
-      this.#doubts.trust(signed.offer.nodeKey)
-      this.#gossip.heard(session, signed)
-      this.#gossip.pass(signed)
-    }
-    if (changed) this.emit('offers')
-    this.#sessions.settle(session)
   }
 
   #onSessionClose(session: Session, reason: SwarmError): void {
     this.#gossip.forget(session)
     this.#sessions.remove(session)
     const replaced = this.#sessions.get(session.keyHex) !== undefined
-    if (reason.code === 'PEER_LOST' && !replaced) this.#doubt(session.key)
+    if (reason.code === 'PEER_LOST' && !replaced && !this.#closing) this.#known.doubt(session.key)
     this.emit('peers')
     if (this.#sessions.size === 0) this.#lobby?.resume()
   }
 
   #keepHouse(): void {
-    if ([this.#book.prune(), this.#doubts.prune()].includes(true)) this.emit('offers')
+    this.#known.prune()
     this.#announcer?.keep()
-  }
-
-  #doubt(key: Uint8Array): void {
-    if (this.#closing) return
-    this.#doubts.doubt(key)
-    this.emit('offers')
-  }
-
-  #isUsable(offer: Offer): boolean {
-    return !this.#doubts.has(offer.nodeKey) && !this.#admission.refuses(offer.nodeKey)
   }
 
   /** Offers of peers at hand first, then those of models somebody here asked for. */

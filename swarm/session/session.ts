@@ -36,7 +36,8 @@ export interface SessionHost {
   onHello(session: Session): void
   onOffers(session: Session, offers: readonly Envelope[]): void
   onViolation(session: Session, error: SwarmError): void
-  onClose(session: Session): void
+  /** `PEER_LOST`: the peer went, said so or not. */
+  onClose(session: Session, reason: SwarmError): void
 }
 
 export class Session {
@@ -192,7 +193,7 @@ export class Session {
     this.#incoming.cancelAll(reason)
     this.#outgoing.loseAll(reason, byPeer)
     this.#tickWhileBusy()
-    this.#host.onClose(this)
+    this.#host.onClose(this, reason)
   }
 }
 

@@ -108,6 +108,7 @@ export interface Heard {
 
 export class HostilePeer {
   readonly keyPair: KeyPair
+  readonly network: Uint8Array
   readonly box = boxKeyPair()
   /** A well-signed offer, whatever stands behind it. */
   readonly offer: Offer
@@ -115,8 +116,10 @@ export class HostilePeer {
   #lines: HostileLine[] = []
   #waiting: ((line: HostileLine) => void)[] = []
 
-  constructor(bootstrap: readonly { readonly host: string; readonly port: number }[], keyPair = signingKeyPair()) {
+  constructor(bootstrap: readonly { readonly host: string; readonly port: number }[], network: Uint8Array = NETWORK) {
+    const keyPair = signingKeyPair()
     this.keyPair = keyPair
+    this.network = network
     this.#swarm = new Hyperswarm({ keyPair, dht: new HyperDHT({ bootstrap, host: '127.0.0.1' }) })
     this.#swarm.on('connection', (stream: NoiseStream) => {
       const line = new HostileLine(stream)
@@ -126,7 +129,7 @@ export class HostilePeer {
     })
     const issued = Date.now()
     const dates = { issued, expires: issued + 600_000, withdrawn: false }
-    this.offer = signOffer({ ...terms(), boxKey: this.box.publicKey, ...dates }, keyPair, NETWORK).offer
+    this.offer = signOffer({ ...terms(), boxKey: this.box.publicKey, ...dates }, keyPair, network).offer
   }
 
   async listen(): Promise<void> {
@@ -168,7 +171,7 @@ export class HostilePeer {
   /** Waits for a consumer's ask on its next connection, hello included. */
   async asked(): Promise<Heard> {
     const line = await this.connection()
-    line.hello({ roles: ['provider'] })
+    line.hello({ roles: ['provider'], network: this.network })
     const hello = await line.hear('hello')
     const ask = await line.hear('ask')
     const party = { network: hello.network, consumer: line.stream.remotePublicKey }

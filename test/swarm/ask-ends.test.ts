@@ -1,10 +1,14 @@
 /** What becomes of a request when somebody goes away or changes their mind. */
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
+import b4a from 'b4a'
 import { randomBytes } from '../../swarm/crypto.js'
 import type { SwarmNode } from '../../swarm/node.js'
 import type { AnswerEvent, IncomingAsk } from '../../swarm/port.js'
-import { askOf, collect, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
+import { askOf, collect, loopbackSwarm, offerAt, terms, textBody } from '../helpers/loopback-swarm.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
 let swarm: LoopbackSwarm
@@ -109,3 +113,44 @@ test('a provider that throws the same ask’s end twice sends one', async () => 
   await consumer.ready()
   await assert.rejects(collect(consumer.ask(askOf(offer, textBody('x')))), { code: 'BUSY', retryAfterMs: 250 })
 })
+
+test('a provider that closes is off its consumers’ lists at once', async () => {
+  const net = fresh()
+  const provider = swarm.provider(() => {}, net)
+  provider.serve(terms())
+  await provider.ready()
+  const consumer = swarm.consumer(net)
+  await consumer.ready()
+  await offerAt(consumer)
+  const empty = emptied(consumer)
+  await provider.close()
+  await empty
+})
+
+test('a provider that is killed is PEER_LOST, and off the list until it is heard from again', async (t) => {
+  const net = fresh()
+  const script = fileURLToPath(new URL('../helpers/chaos-provider.js', import.meta.url))
+  const child = fork(script, [String(swarm.bootstrap[0]?.port), b4a.toString(net.network, 'hex')], { stdio: 'ignore' })
+  t.after(() => child.kill('SIGKILL'))
+  await once(child, 'message')
+  const consumer = swarm.consumer(net)
+  await consumer.ready()
+  await consumer.lookup(terms().modelRoot)
+  const offer = await offerAt(consumer)
+  const empty = emptied(consumer)
+  const answer = consumer.ask(askOf(offer, textBody('one two three four five six seven eight')))
+  await assert.rejects(
+    untilToken(answer, () => child.kill('SIGKILL')),
+    { code: 'PEER_LOST' },
+  )
+  await empty
+  assert.equal(consumer.peers().length, 0)
+})
+
+function emptied(node: SwarmNode): Promise<void> {
+  return new Promise((resolve) => {
+    node.on('offers', () => {
+      if (node.offers().length === 0) resolve()
+    })
+  })
+}

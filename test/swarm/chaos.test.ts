@@ -10,11 +10,14 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 import b4a from 'b4a'
 import { randomBytes } from '../../swarm/crypto.js'
+import { choose } from '../../swarm/choice.js'
 import { SwarmError } from '../../swarm/errors.js'
+import { History } from '../../swarm/history.js'
 import type { SwarmNode } from '../../swarm/node.js'
 import type { IncomingAsk, Offer } from '../../swarm/port.js'
 import { HostilePeer } from '../helpers/hostile-peer.js'
 import { LIMITS, askOf, collect, echo, loopbackSwarm, offerAt, terms, textBody } from '../helpers/loopback-swarm.js'
+import { routeRequest } from '../helpers/offers.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
 const CONSUMERS = 10
@@ -66,31 +69,44 @@ interface Tally {
   readonly codes: ReadonlyMap<string, number>
 }
 
-/** Asks one offer after the other; the answer is the prompt or an error with a code. */
+/** Asks as a daemon does: chooses, remembers how it went, and tries somebody else. Answer or code, nothing else. */
 async function consume(
   consumer: SwarmNode,
-  liars: readonly Offer[],
+  lies: readonly Offer[],
   name: string,
   random: () => number,
 ): Promise<Tally> {
   let answered = 0
   const codes = new Map<string, number>()
+  const history = new History()
   for (let i = 0; i < REQUESTS; i++) {
-    const offers = [...consumer.offers(), ...liars]
-    const offer = offers[Math.floor(random() * offers.length)] ?? (await offerAt(consumer))
     const prompt = Array.from({ length: 1 + Math.floor(random() * 40) }, (_, n) => `${name}.${i}.${n}`).join(' ')
-    try {
-      const { text } = await collect(
-        consumer.ask(askOf(offer, textBody(prompt), { limits: { ...LIMITS, deadlineMs: 7000 } })),
-      )
-      assert.equal(text, `${prompt} `, 'an answer that belongs to another request')
-      answered++
-    } catch (error) {
-      if (!(error instanceof SwarmError)) throw error
-      codes.set(error.code, (codes.get(error.code) ?? 0) + 1)
+    const tried: string[] = []
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const offers = [...consumer.offers(), ...lies]
+      const request = routeRequest({ modelRoot: terms().modelRoot, tried })
+      const { chosen } = choose(request, offers, (offer) => history.get(hex(offer)), Date.now(), random)
+      if (!chosen) break
+      tried.push(hex(chosen))
+      try {
+        const limits = { ...LIMITS, deadlineMs: 7000 }
+        const { text } = await collect(consumer.ask(askOf(chosen, textBody(prompt), { limits })))
+        assert.equal(text, `${prompt} `, 'an answer that belongs to another request')
+        history.note(hex(chosen), { type: 'answered', ttftMs: 10, tokensPerSecond: 50 }, Date.now())
+        answered++
+        break
+      } catch (error) {
+        if (!(error instanceof SwarmError)) throw error
+        codes.set(error.code, (codes.get(error.code) ?? 0) + 1)
+        history.note(hex(chosen), { type: 'failed' }, Date.now())
+      }
     }
   }
   return { answered, codes }
+}
+
+function hex(offer: Offer): string {
+  return b4a.toString(offer.nodeKey, 'hex')
 }
 
 async function mortal(swarm: LoopbackSwarm, network: Uint8Array): Promise<ChildProcess> {
@@ -111,7 +127,7 @@ test('whatever becomes of the providers, every request ends, and nothing is left
   const crasher = swarm.provider((ask) => void crash(ask), { network })
   staller.serve(terms())
   crasher.serve(terms())
-  const liars = [new HostilePeer(swarm.bootstrap), new HostilePeer(swarm.bootstrap)]
+  const liars = [new HostilePeer(swarm.bootstrap, network), new HostilePeer(swarm.bootstrap, network)]
   let storm = true
   t.after(async () => {
     storm = false
@@ -121,6 +137,7 @@ test('whatever becomes of the providers, every request ends, and nothing is left
   const consumers = Array.from({ length: CONSUMERS }, () => swarm.consumer({ network }))
   await Promise.all([steady, staller, crasher, ...consumers].map((node) => node.ready()))
   await Promise.all(liars.map((liar) => liar.listen()))
+  await Promise.all(consumers.map((consumer) => offerAt(consumer)))
   for (const liar of liars) void lieForever(liar, random)
 
   const killing = (async () => {
@@ -146,13 +163,10 @@ test('whatever becomes of the providers, every request ends, and nothing is left
   storm = false
   await Promise.all([killing, leaving])
 
-  for (const { answered, codes } of tallies) {
-    assert.equal(
-      [...codes.values()].reduce((sum, count) => sum + count, answered),
-      REQUESTS,
-    )
-  }
-  assert.ok(tallies.reduce((sum, { answered }) => sum + answered, 0) > 0, 'not one answer in the storm')
+  const codes = new Set(tallies.flatMap((tally) => [...tally.codes.keys()]))
+  for (const code of ['ENGINE_FAILED', 'PEER_LOST']) assert.ok(codes.has(code), `nothing in the storm led to ${code}`)
+  const answered = tallies.reduce((sum, tally) => sum + tally.answered, 0)
+  assert.ok(answered > (CONSUMERS * REQUESTS) / 2, `only ${answered} answers in the storm`)
   for (const consumer of consumers) {
     assert.equal((await collect(consumer.ask(askOf(offer, textBody('calm again'))))).text, 'calm again ')
   }

@@ -1,0 +1,74 @@
+/** The offers of others: heard, checked, passed on, doubted, and listed while they are of use. */
+import type { Admission } from '../admission.js'
+import { SwarmError } from '../errors.js'
+import type { Offer } from '../port.js'
+import type { Session } from '../session/session.js'
+import type { Envelope } from '../wire/offer.js'
+import { OfferBook } from './book.js'
+import type { OfferBookOptions } from './book.js'
+import { Doubts } from './doubts.js'
+import type { Gossip } from './gossip.js'
+import type { SignedOffer } from './signed.js'
+
+export class KnownOffers {
+  #book: OfferBook
+  #doubts: Doubts
+  #gossip: Gossip
+  #admission: Admission
+  #onChange: () => void
+
+  /** `onChange`: the list is another. */
+  constructor(options: OfferBookOptions, gossip: Gossip, admission: Admission, onChange: () => void) {
+    this.#book = new OfferBook(options)
+    this.#doubts = new Doubts(options.now)
+    this.#gossip = gossip
+    this.#admission = admission
+    this.#onChange = onChange
+  }
+
+  /** Different nodes with an offer. */
+  get providers(): number {
+    return this.#book.providers
+  }
+
+  /** Valid, of nodes that may be connected to, and that did not vanish. */
+  list(): readonly Offer[] {
+    return this.#book.offers().filter(({ nodeKey }) => !this.#doubts.has(nodeKey) && !this.#admission.refuses(nodeKey))
+  }
+
+  /** What a new peer may be told. */
+  tellable(): readonly SignedOffer[] {
+    return this.#book.envelopes().filter(({ offer }) => !this.#doubts.has(offer.nodeKey))
+  }
+
+  /** Throws `BAD_PROTOCOL` for a forgery: the peer may be deceived about a date, but it had to check the signature. */
+  hear(session: Session, envelopes: readonly Envelope[]): void {
+    let changed = false
+    for (const envelope of envelopes) {
+      const { verdict, signed } = this.#book.add(envelope)
+      if (verdict === 'forged') throw SwarmError.BAD_PROTOCOL('an offer with a wrong signature')
+      if (!signed) continue
+      changed = true
+      this.#doubts.trust(signed.offer.nodeKey)
+      this.#gossip.heard(session, signed)
+      this.#gossip.pass(signed)
+    }
+    if (changed) this.#onChange()
+  }
+
+  /** The node went without a word. */
+  doubt(nodeKey: Uint8Array): void {
+    this.#doubts.doubt(nodeKey)
+    this.#onChange()
+  }
+
+  /** The node is there. */
+  trust(nodeKey: Uint8Array): void {
+    if (this.#doubts.trust(nodeKey)) this.#onChange()
+  }
+
+  prune(): void {
+    const expired = this.#book.prune()
+    if (this.#doubts.prune() || expired) this.#onChange()
+  }
+}
