@@ -2,6 +2,7 @@
  * What a person sees of something that takes time: bars on a terminal, plain lines elsewhere, nothing under `--json`. Log lines
  * and bars share the terminal, so both go through here.
  */
+import { basename, isAbsolute } from 'node:path'
 import type { MultiBar, SingleBar } from 'cli-progress'
 import type { Progress } from '../daemon/node-options.js'
 import type { Io } from './io.js'
@@ -145,10 +146,11 @@ function bar(fraction: number): string {
 /** `Downloading model.gguf 42 % of 1.2 GB`. */
 function describe(progress: Progress): string {
   const [doing, done] = VERBS[progress.kind]
-  if (progress.finished) return `${done} ${progress.model}`
+  const model = isAbsolute(progress.model) ? basename(progress.model) : progress.model
+  if (progress.finished) return `${done} ${model}`
   const percent =
     progress.total === null || progress.total === 0 ? null : Math.floor((100 * progress.done) / progress.total)
-  if (progress.kind === 'load') return `${doing} ${progress.model}${percent === null ? '' : ` ${percent} %`}`
-  if (percent === null) return `${doing} ${progress.model} ${bytes(progress.done)}`
-  return `${doing} ${progress.model} ${percent} % of ${bytes(progress.total ?? 0)}`
+  if (progress.kind === 'load') return `${doing} ${model}${percent === null ? '' : ` ${percent} %`}`
+  if (percent === null) return `${doing} ${model} ${bytes(progress.done)}`
+  return `${doing} ${model} ${percent} % of ${bytes(progress.total ?? 0)}`
 }

@@ -281,6 +281,14 @@ test('no more than the limit of an unfinished line is kept', () => {
   )
 })
 
+test('a whole line above the limit is refused, too', () => {
+  assert.deepEqual(new LineCutter(3).push(Buffer.from('abc\nde\n')), ['abc', 'de'])
+  assert.equal(new LineCutter(3).push(Buffer.from('abcd\n')), null)
+  const cutter = new LineCutter(3)
+  assert.deepEqual(cutter.push(Buffer.from('ab')), [])
+  assert.equal(cutter.push(Buffer.from('cd\n')), null)
+})
+
 test('any text is a request, a message, or null', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (line) => {
