@@ -4,7 +4,7 @@
  */
 import { randomBytes } from '../ledger/crypto.js'
 import { LedgerStore } from '../ledger/store/store.js'
-import type { Filter } from '../ledger/store/search-index.js'
+import type { Filter } from '../ledger/store/index-keys.js'
 import type { Bench, Figure } from './figure.js'
 import { percentile } from './figure.js'
 import { benchFolder, bytesIn, PROVIDER, varied } from './ledger-entries.js'

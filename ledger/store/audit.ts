@@ -50,17 +50,14 @@ export async function audit(audited: Audited): Promise<Report> {
   const chain = new ReceiptChains()
   const bodies = { kept: 0, gone: 0 }
   for (let position = 0; position < audited.transactions; position++) {
-    try {
-      const entry = await audited.read(position)
-      checkEntry(entry, position, faults)
-      const broken = chain.add(entry)
-      if (broken !== null) faults.add({ position, what: 'chain', detail: broken })
-      if ((await audited.body(entry)) !== null) bodies.kept++
-      else if (entry.body) bodies.gone++
-    } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
-      faults.add({ position, what: error.message.startsWith('the body') ? 'body' : 'block', detail: error.message })
-    }
+    const entry = await attempt(audited.read(position), (detail) => faults.add({ position, what: 'block', detail }))
+    if (!entry) continue
+    checkEntry(entry, position, faults)
+    const broken = chain.add(entry)
+    if (broken !== null) faults.add({ position, what: 'chain', detail: broken })
+    const body = await attempt(audited.body(entry), (detail) => faults.add({ position, what: 'body', detail }))
+    if (body) bodies.kept++
+    else if (entry.body) bodies.gone++
   }
   await checkTree(audited, faults)
   if (!(await audited.indexIsSame())) faults.add({ position: null, what: 'index', detail: 'a rebuilt index differs' })
@@ -71,6 +68,17 @@ export async function audit(audited: Audited): Promise<Report> {
     checkpoints: audited.checkpoints.length,
     faults: faults.listed,
     faultCount: faults.count,
+  }
+}
+
+/** null after a `LedgerError`, whose message `tell` gets. */
+async function attempt<T>(work: Promise<T>, tell: (detail: string) => void): Promise<T | null> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    tell(error.message)
+    return null
   }
 }
 

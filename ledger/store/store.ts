@@ -15,9 +15,6 @@ import { openContent, openContentKey } from '../content.js'
 import type { Content } from '../content.js'
 import type { KeyPair } from '../crypto.js'
 import { LedgerError } from '../errors.js'
-import type { ChainHead } from '../receipt.js'
-import { CHAIN_START } from '../receipt.js'
-import { receiptHash } from '../transaction.js'
 import type { Transaction } from '../transaction.js'
 import { audit } from './audit.js'
 import type { Report } from './audit.js'
@@ -28,10 +25,11 @@ import { Forgotten } from './forgotten.js'
 import { TransactionLog } from './log.js'
 import type { Appended, NewEntry } from './log.js'
 import { ReceiptOutbox } from './outbox.js'
+import { chainHead, firstBodyFrom, isLogged } from './look-up.js'
 import { restoreRecord } from './restore.js'
 import type { Restored, RestoreOptions } from './restore.js'
 import { SearchIndex } from './search-index.js'
-import type { Filter, Totals } from './search-index.js'
+import type { Filter, Totals } from './index-keys.js'
 import { VoucherStore } from './vouchers.js'
 
 /** Rows of one query. */
@@ -149,7 +147,7 @@ export class LedgerStore {
       await this.#log.clearBodies(offset === 0 ? block : block + 1)
       return
     }
-    await this.#log.clearBodies(await this.#firstBodyFrom(what.before))
+    await this.#log.clearBodies((await firstBodyFrom(this, what.before)) ?? bodies.length)
   }
 
   /** Signs where the log stands and keeps it: for the chain, and for a restore to measure a copy by. */
@@ -211,7 +209,7 @@ export class LedgerStore {
     const restored = await restoreRecord(this.#cores.record, { ...options, forgotten: this.#forgotten, read })
     await this.#cores.disk.sync()
     await this.rebuildIndex()
-    await this.#outbox.advance(await this.#chainHead())
+    await this.#outbox.advance(await chainHead(this))
     this.#log.refuse(null)
     return restored
   }
@@ -232,9 +230,9 @@ export class LedgerStore {
   async #recover(): Promise<void> {
     await this.#log.finishForgetting()
     this.#index = await this.#openIndex('index', false)
-    if (!this.#outbox.knowsHead) await this.#outbox.advance(await this.#chainHead())
+    if (!this.#outbox.knowsHead) await this.#outbox.advance(await chainHead(this))
     for (const transaction of this.#outbox.pending()) {
-      if (await this.#isLogged(transaction)) await this.#outbox.settled([transaction])
+      if (await isLogged(this, transaction)) await this.#outbox.settled([transaction])
       else await this.append({ role: 'provider', times: transaction.statement.times, transaction, ciphertext: null })
     }
   }
@@ -248,26 +246,6 @@ export class LedgerStore {
     if (receipts.length > 0)
       void this.#outbox.settled(receipts.map(({ transaction }) => transaction)).catch(safetyCatch)
     await this.#indexed().settle()
-  }
-
-  async #isLogged({ statement }: Transaction): Promise<boolean> {
-    for (const position of await this.find(statement.id)) {
-      const { role, transaction } = await this.get(position)
-      if (role === 'provider' && transaction.statement.counter === statement.counter) return true
-    }
-    return false
-  }
-
-  /** Of the receipts in the log that this node signed, the one with the highest counter; reads the whole log. */
-  async #chainHead(): Promise<ChainHead> {
-    let head = CHAIN_START
-    for (let position = 0; position < this.length; position++) {
-      const { role, transaction } = await this.get(position)
-      const { statement, providerSignature } = transaction
-      if (role !== 'provider' || !providerSignature || statement.counter < head.counter) continue
-      head = { counter: statement.counter + 1, previous: receiptHash(statement) }
-    }
-    return head
   }
 
   async #openIndex(name: string, empty: boolean): Promise<SearchIndex> {
@@ -286,22 +264,6 @@ export class LedgerStore {
     await again.close()
     await ours.close()
     return same
-  }
-
-  /** The first body block of the oldest transaction that ended at `time` or later; a clock that went back blurs this. */
-  async #firstBodyFrom(time: number): Promise<number> {
-    let low = 0
-    let high = this.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((await this.get(middle)).times.done < time) low = middle + 1
-      else high = middle
-    }
-    for (let position = low; position < this.length; position++) {
-      const { body } = await this.get(position)
-      if (body) return body.first
-    }
-    return this.#cores.record.bodies.length
   }
 
   #indexed(): SearchIndex {
