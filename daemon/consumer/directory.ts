@@ -2,6 +2,7 @@
  * The models a caller can name, kept up to date: built from router and measurements when something changed, and waited for
  * while the node still finds its peers.
  */
+import b4a from 'b4a'
 import { catalog, nearNames, resolve } from './catalog.js'
 import type { CatalogEntry } from './catalog.js'
 import { ConsumerError } from './errors.js'
@@ -44,14 +45,19 @@ export class Directory {
     const { router, aliases, now } = this.#options
     const at = now()
     if (this.#entries && at - this.#builtAt < STALE_MS) return this.#entries
+    const local = router.localModels()
+    const offers = router.offers()
+    for (const root of [...local.map((info) => info.root), ...offers.map((offer) => offer.modelRoot)]) {
+      const key = b4a.toString(root, 'hex')
+      if (!this.#firstSeen.has(key)) this.#firstSeen.set(key, at)
+    }
     const entries = catalog({
-      local: router.localModels(),
-      offers: router.offers(),
+      local,
+      offers,
       aliases,
       measured: this.measured.byRoot,
       firstSeen: this.#firstSeen,
     })
-    for (const { root } of entries) if (!this.#firstSeen.has(root)) this.#firstSeen.set(root, at)
     this.#entries = entries
     this.#builtAt = at
     return entries
