@@ -23,7 +23,14 @@ export interface MockEngineOptions {
   readonly answerTokens?: number
   /** Most tokens in one event when the reader is slower than the mock. */
   readonly tokensPerEvent?: number
-  readonly now?: () => number
+  readonly clock?: MockClock
+}
+
+export interface MockClock {
+  /** Milliseconds. */
+  now(): number
+  /** Ends early when the signal aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
 interface Turn {
@@ -155,19 +162,19 @@ export class MockEngine implements Engine {
   }
 
   async *#prefill(total: number, stop: AbortSignal): AsyncGenerator<EngineEvent, void, undefined> {
-    const { prefillTokensPerSecond, firstTokenMs, now } = this.#options
-    const start = now()
+    const { prefillTokensPerSecond, firstTokenMs, clock } = this.#options
+    const start = clock.now()
     if (prefillTokensPerSecond > 0) {
       const duration = (total / prefillTokensPerSecond) * 1000
       for (let reported = 0; reported < duration;) {
         reported = Math.min(duration, reported + 500)
-        await sleepUntil(start + reported, now, stop)
+        await sleepUntil(start + reported, clock, stop)
         yield { type: 'prefill', done: Math.floor((total * reported) / duration), total }
       }
     }
     await sleepUntil(
       start + (prefillTokensPerSecond > 0 ? (total / prefillTokensPerSecond) * 1000 : 0) + firstTokenMs,
-      now,
+      clock,
       stop,
     )
   }
@@ -177,21 +184,21 @@ export class MockEngine implements Engine {
     promptTokens: number,
     stop: AbortSignal,
   ): AsyncGenerator<EngineEvent, void, undefined> {
-    const { tokensPerSecond, tokensPerEvent, answerTokens, contextLength, now } = this.#options
+    const { tokensPerSecond, tokensPerEvent, answerTokens, contextLength, clock } = this.#options
     const room = contextLength - promptTokens
     const limit = Math.min(job.maxTokens ?? answerTokens, room)
     const ends = job.maxTokens === null && answerTokens <= room
     const offset = Number(job.sampling.seed % BigInt(TEXT.length))
-    const start = now()
+    const start = clock.now()
     let index = job.resume.length
     while (index < limit) {
       throwIfStopped(stop)
       let due = limit
       if (tokensPerSecond > 0) {
-        await sleepUntil(start + ((index - job.resume.length + 1) / tokensPerSecond) * 1000, now, stop)
+        await sleepUntil(start + ((index - job.resume.length + 1) / tokensPerSecond) * 1000, clock, stop)
         due =
           job.resume.length +
-          Math.max(index - job.resume.length + 1, Math.floor(((now() - start) / 1000) * tokensPerSecond))
+          Math.max(index - job.resume.length + 1, Math.floor(((clock.now() - start) / 1000) * tokensPerSecond))
       } else if (index % YIELD_EVERY === 0) {
         await setImmediate()
       }
@@ -218,7 +225,7 @@ const DEFAULTS: Required<MockEngineOptions> = {
   contextLength: 16_384,
   answerTokens: 32,
   tokensPerEvent: 16,
-  now: () => performance.now(),
+  clock: { now: () => performance.now(), sleep },
 }
 
 /** Tokens after which an instant stream lets others run. */
@@ -259,24 +266,24 @@ function throwIfStopped(stop: AbortSignal): void {
   throw stop.reason instanceof EngineError ? stop.reason : EngineError.CANCELLED()
 }
 
-async function sleepUntil(time: number, now: () => number, stop: AbortSignal): Promise<void> {
-  for (let left = time - now(); left > 0; left = time - now()) {
+async function sleepUntil(time: number, clock: MockClock, stop: AbortSignal): Promise<void> {
+  for (let left = time - clock.now(); left > 0; left = time - clock.now()) {
     throwIfStopped(stop)
-    // Timers are late by up to a millisecond: the last stretch is waited for in turns of the event loop.
-    if (left < 2) await setImmediate()
-    else await wait(left - 1, stop)
+    await clock.sleep(left, stop)
   }
   throwIfStopped(stop)
 }
 
-function wait(milliseconds: number, stop: AbortSignal): Promise<void> {
+/** Timers are late by up to a millisecond: the last stretch is waited for in turns of the event loop. */
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (milliseconds < 2) return setImmediate()
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer)
-      stop.removeEventListener('abort', done)
+      signal.removeEventListener('abort', done)
       resolve()
     }
-    const timer = setTimeout(done, milliseconds)
-    stop.addEventListener('abort', done, { once: true })
+    const timer = setTimeout(done, milliseconds - 1)
+    signal.addEventListener('abort', done, { once: true })
   })
 }

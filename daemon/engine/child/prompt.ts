@@ -51,6 +51,6 @@ function tokenise(text: string, loaded: LoadedModel): number[] {
 
 function withBos(tokens: readonly number[], loaded: LoadedModel): readonly number[] {
   const { bos, shouldPrependBosToken } = loaded.model.tokens
-  if (bos === null || !shouldPrependBosToken || tokens[0] === (bos as Token)) return tokens
+  if (bos === null || !shouldPrependBosToken || tokens[0] === bos) return tokens
   return [bos, ...tokens]
 }

@@ -102,7 +102,8 @@ function cacheBytesPerToken(header: GgufHeader, type: keyof typeof CACHE_BYTES):
 /** An architecture's number; the largest when it differs by layer. */
 function number(header: GgufHeader, key: string): number | null {
   const architecture = header.metadata.get('general.architecture')
-  const value = header.metadata.get(`${String(architecture)}.${key}`)
+  if (typeof architecture !== 'string') return null
+  const value = header.metadata.get(`${architecture}.${key}`)
   if (typeof value === 'number') return value
   return Array.isArray(value) && value.length > 0 ? Math.max(...(value as readonly number[])) : null
 }

@@ -19,6 +19,8 @@ export interface ResolveOptions {
   readonly token?: string | null | undefined
   /** Another hub, for mirrors and tests. */
   readonly hub?: string | null | undefined
+  /** Without a new byte for so long the download is given up, milliseconds. */
+  readonly stallMs?: number | undefined
 }
 
 export type DownloadRequest = {
@@ -57,7 +59,7 @@ export async function resolveModel(argument: string, options: ResolveOptions): P
   )
 }
 
-function download(request: DownloadRequest, { onProgress, signal }: ResolveOptions): Promise<string> {
+function download(request: DownloadRequest, { onProgress, signal, stallMs = 60_000 }: ResolveOptions): Promise<string> {
   const child = fork(ENTRY, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -65,9 +67,15 @@ function download(request: DownloadRequest, { onProgress, signal }: ResolveOptio
   })
   const cancel = (): boolean => child.kill('SIGKILL')
   signal?.addEventListener('abort', cancel, { once: true })
+  let most = -1
+  const stall = setTimeout(cancel, stallMs)
   return new Promise<string>((accept, reject) => {
     child.on('message', (reply: DownloadReply) => {
-      if (reply.type === 'progress') onProgress?.({ phase: 'download', done: reply.done, total: reply.total })
+      if (reply.type === 'progress' && reply.done > most) {
+        most = reply.done
+        stall.refresh()
+        onProgress?.({ phase: 'download', done: reply.done, total: reply.total })
+      }
       if (reply.type === 'path') accept(reply.path)
       if (reply.type === 'failed')
         reject(EngineError.DOWNLOAD_FAILED(`${request.uri} could not be downloaded: ${reply.message}`))
@@ -79,12 +87,15 @@ function download(request: DownloadRequest, { onProgress, signal }: ResolveOptio
       reject(
         signal?.aborted === true
           ? EngineError.CANCELLED('the download was cancelled; what has arrived is kept and resumed next time')
-          : EngineError.DOWNLOAD_FAILED(`the download of ${request.uri} broke off; start it again to resume it`),
+          : EngineError.DOWNLOAD_FAILED(
+              `the download of ${request.uri} broke off or stood still; start it again to resume it`,
+            ),
       ),
     )
     child.send(request)
   }).finally(() => {
     signal?.removeEventListener('abort', cancel)
+    clearTimeout(stall)
     child.removeAllListeners('exit')
     child.kill('SIGKILL')
   })
