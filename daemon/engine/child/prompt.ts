@@ -1,5 +1,4 @@
 /** From a job's prompt to tokens. Throws `BAD_REQUEST`, `NO_CHAT_TEMPLATE` or `CONTEXT_LENGTH_EXCEEDED`. */
-import type { Token } from 'node-llama-cpp'
 import { EngineError } from '../errors.js'
 import type { GenerateJob } from '../port.js'
 import type { LoadedModel } from './model.js'
