@@ -52,7 +52,7 @@ export class TransactionLog {
   readonly #log: Hypercore
   readonly #bodies: Hypercore
   readonly #forgotten: Forgotten
-  readonly #disk: WriteAheadLogs
+  readonly #disk: Pick<WriteAheadLogs, 'sync'>
   readonly #observer: LogObserver
   #queue: Waiting[] = []
   #flushing: Promise<void> | null = null
@@ -61,7 +61,7 @@ export class TransactionLog {
   constructor(
     cores: { readonly log: Hypercore; readonly bodies: Hypercore },
     forgotten: Forgotten,
-    disk: WriteAheadLogs,
+    disk: Pick<WriteAheadLogs, 'sync'>,
     observer: LogObserver,
   ) {
     this.#log = cores.log

@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { verifyCheckpoint } from '../../ledger/checkpoint.js'
 import { newContentKey, sealContent, sealContentKey } from '../../ledger/content.js'
 import { CHAIN_START, claim, isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
+import { Cores } from '../../ledger/store/cores.js'
+import { Forgotten } from '../../ledger/store/forgotten.js'
+import { TransactionLog } from '../../ledger/store/log.js'
 import { LedgerStore } from '../../ledger/store/store.js'
 import type { NewEntry } from '../../ledger/store/log.js'
 import type { Draft } from './sample.js'
@@ -34,6 +37,36 @@ test('a transaction and its content come back after opening again, for the box k
   assert.equal(again.totals.cost, entry.transaction.statement.cost * 3n)
   await again.close()
   await assert.rejects(again.append(entries('consumer').next().value), { code: 'STORE_CLOSED' })
+})
+
+test('an append is acknowledged only after the sync, appends that come together share one, and a failed one stops all', async (t) => {
+  const cores = await Cores.open(folderOf(t), PRIMARY)
+  const syncs: { done(): void; fail(error: Error): void }[] = []
+  const disk = { sync: () => new Promise<void>((done, fail) => syncs.push({ done, fail })) }
+  const seen: string[] = []
+  const observer = {
+    durable: (group: readonly unknown[]): unknown => seen.push(`durable ${group.length}`),
+    acknowledged: (group: readonly unknown[]): Promise<void> =>
+      Promise.resolve(void seen.push(`after ${group.length}`)),
+  }
+  const log = new TransactionLog(cores.record, await Forgotten.open(cores.record.forgotten), disk, observer)
+  const source = entries('consumer')
+  const appends = [1, 2, 3].map(() =>
+    log.append(source.next().value).then(({ position }) => seen.push(`at ${position}`)),
+  )
+  while (syncs.length === 0) await new Promise(setImmediate)
+  assert.deepEqual(seen, [])
+  syncs[0]?.done()
+  await Promise.all(appends)
+  assert.equal(syncs.length, 1)
+  assert.deepEqual([seen[0], new Set(seen)], ['durable 3', new Set(['durable 3', 'at 0', 'at 1', 'at 2', 'after 3'])])
+  const failing = [log.append(source.next().value), log.append(source.next().value)]
+  while (syncs.length === 1) await new Promise(setImmediate)
+  syncs[1]?.fail(new Error('input/output error'))
+  for (const append of failing) await assert.rejects(append, { code: 'STORE_WRITE_FAILED' })
+  await assert.rejects(log.append(source.next().value), { code: 'STORE_WRITE_FAILED' })
+  await log.close()
+  await cores.close()
 })
 
 test('a body larger than one block comes back whole', async (t) => {
