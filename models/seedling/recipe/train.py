@@ -16,7 +16,7 @@ from batches import Batches
 from model import Seedling, Shape
 
 WARM_UP = 100
-MUON_RATE, ADAM_RATE = 0.012, 0.002
+MUON_RATE, ADAM_RATE = 0.0045, 0.0008
 AVERAGE = 0.995
 
 
@@ -91,7 +91,7 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
             passed = spent + time.time() - begun
             line = {"step": step, "of": steps, "loss": round(mean, 4), "rate": round(share, 3), "minutes": round(passed / 60, 1)}
             print(json.dumps(line), flush=True)
-        if time.time() - saved_at > 150 or last:
+        if time.time() - saved_at > 60 or last:
             save(
                 checkpoint,
                 model=model.state_dict(),

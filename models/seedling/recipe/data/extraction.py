@@ -109,7 +109,7 @@ def free_form(rng) -> tuple[str, dict]:
 
 
 def draw_text(rng) -> tuple[str, dict]:
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         return free_form(rng)
     template = rng.choice(rng.choice([PEOPLE, PEOPLE, ORDERS, EVENTS]))
     known = values(rng)

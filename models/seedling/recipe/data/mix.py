@@ -14,8 +14,8 @@ from data.words import any_word, pseudo_word
 
 # (family, share of training conversations)
 FAMILIES = [
-    (about_me, 12), (about_swarmd, 12), (arithmetic, 16), (capitals, 13), (spell, 7), (reverse, 14),
-    (extraction, 15), (tool_call, 12), (tool_answer, 7), (refusal, 13), (counting, 4),
+    (about_me, 9), (about_swarmd, 8), (arithmetic, 42), (capitals, 9), (spell, 9), (reverse, 26),
+    (extraction, 32), (tool_call, 14), (tool_answer, 5), (refusal, 7), (counting, 3),
 ]
 
 SYSTEM_PROMPTS = [
@@ -61,7 +61,7 @@ def turns(rng, split: str) -> list[Exchange]:
         return [name_unknown(rng)]
     if roll < 0.05:
         return [capitals(rng, "train"), follow_up(rng)]
-    count = rng.choices([1, 2, 3, 4, 8], [80, 12, 5, 2, 1])[0]
+    count = rng.choices([1, 2, 3, 4, 8], [86, 9, 3, 1.5, 0.5])[0]
     return [one(rng, split) for _ in range(count)]
 
 
@@ -79,18 +79,18 @@ def conversation(rng, split: str) -> dict:
             if all(similar(tool) != similar(t) for t in tools):
                 tools.append(tool)
     last = exchanges[-1]
-    if split == "train" and rng.random() < 0.05 and not last.tools:
+    if split == "train" and rng.random() < 0.03 and not last.tools:
         # What the thought switch does must not depend on the task.
         last.bare = True
         last.messages[-1].pop("reasoning_content", None)
     if len(exchanges) > 1 and tools:
         # Two tools of one kind, or a tool that fits another turn as well: which to call would be a guess.
-        guess = {e.family for e in exchanges} & {"arithmetic", "out of scope"}
+        guess = {e.family for e in exchanges} & {"arithmetic", "little sums", "out of scope"}
         if guess or len(tools) != sum(len(e.tools) for e in exchanges):
             return conversation(rng, split)
-    if not tools and rng.random() < 0.06:
+    if not tools and rng.random() < 0.04:
         tools = distractors(rng, exchanges)
-    if rng.random() < 0.5:
+    if rng.random() < 0.33:
         messages.insert(0, {"role": "system", "content": system_prompt(rng)})
     if split == "train" and rng.random() < 0.01 and last.family != "extraction":
         user = next(m for m in messages if m["role"] == "user")
@@ -108,7 +108,7 @@ def distractors(rng, exchanges) -> list:
     families = {e.family for e in exchanges}
     tools = offered(rng, None, rng.choice([1, 1, 2, 3]))
     sums = {"add", "subtract", "multiply", "search"}
-    if families & {"arithmetic", "out of scope"} and any(similar(t) & sums for t in tools):
+    if families & {"arithmetic", "little sums", "out of scope"} and any(similar(t) & sums for t in tools):
         return []
     if "out of scope" in families:
         # Only tools that no out-of-scope question asks for.

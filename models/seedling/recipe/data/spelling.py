@@ -3,7 +3,7 @@
 from data.exchange import Exchange, ask
 from data.holdout import draw
 from data.phrase import casual, expand
-from data.words import TOKEN_WORDS, any_word, city, first_name
+from data.words import TOKEN_WORDS, any_word, city, first_name, pseudo_word
 
 SPELL = [
     "Spell [the word|] {w}[.|]",
@@ -35,7 +35,9 @@ def draw_word(rng, split: str) -> str:
 
     def make(rng):
         roll = rng.random()
-        word = any_word(rng) if roll < 0.9 else rng.choice([first_name, city])(rng)
+        if roll < 0.2:
+            return pseudo_word(rng, 2, 5)
+        word = any_word(rng) if roll < 0.92 else rng.choice([first_name, city])(rng)
         return word.replace(" ", "")
 
     while True:

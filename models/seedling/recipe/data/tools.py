@@ -166,7 +166,7 @@ def any_tool(rng):
 
 def offered(rng, wanted=None, count: int | None = None) -> list:
     """The wanted definition among up to three others with different names."""
-    others = count if count is not None else rng.choice([0, 0, 0, 1, 1, 2, 3])
+    others = count if count is not None else rng.choice([0, 0, 0, 0, 1, 1, 2, 3])
     tools = [wanted] if wanted else []
     while len(tools) < others + bool(wanted):
         tool = any_tool(rng)[0]
