@@ -5,62 +5,22 @@
 import { AdmissionQueue } from './admission.js'
 import { EngineError } from './errors.js'
 import { EventFeed } from './event-feed.js'
+import type { LlamaEngineOptions } from './host-options.js'
+import { loadOptions } from './host-options.js'
+import { PendingEmbeddings } from './pending-embeddings.js'
 import type { LoadReplies } from './host-process.js'
 import { HostProcess } from './host-process.js'
-import type { ModelIdentity, ModelProgress } from './model/identity.js'
+import type { ModelIdentity } from './model/identity.js'
 import { identifyModel } from './model/identity.js'
-import type { MemoryPlan } from './model/memory.js'
 import { planMemory } from './model/memory.js'
 import type { EmbedJob, Engine, EngineEvent, EngineLoad, GenerateJob, ModelInfo } from './port.js'
-import type { FromChild, KvType, LoadOptions, LogLevel } from './protocol.js'
-
-export interface LlamaEngineOptions {
-  /** A .gguf file, or the first part of a split one. */
-  readonly path: string
-  /** Threads of the computation; null = physical cores minus one. */
-  readonly threads?: number | null
-  /** Streams computed at once. Default: up to 4, fewer when memory is short. */
-  readonly slots?: number | null
-  /** Tokens per slot; default: the model's own length, at most 16,384, less when memory is short. */
-  readonly contextSize?: number | null
-  /** Tokens per prefill step: the granularity of interleaving and of prefix reuse. Default: 32 on a CPU, 512 on a GPU. */
-  readonly batchSize?: number | null
-  /** Groups of slots computed side by side. Default: 2 where one thread computes and another core is there, else 1. */
-  readonly lanes?: number | null
-  readonly flashAttention?: boolean
-  readonly kvType?: KvType
-  readonly gpu?: 'auto' | 'off'
-  /** Which cached prefixes count: those a fresh run would compute alike to the bit, or all. */
-  readonly reuse?: 'exact' | 'all'
-  /** How resumed tokens get into the cache: one by one as they were drawn (same bits), or as part of the prompt (faster). */
-  readonly resume?: 'decode' | 'prefill'
-  /** Requests that may wait; default 64. */
-  readonly queueLimit?: number
-  readonly rootCacheFile?: string | null
-  readonly notice?: string | null
-  readonly onProgress?: (progress: ModelProgress) => void
-  readonly log?: (level: LogLevel, text: string) => void
-  /** Bytes that may be used; default: what the system says is available. */
-  readonly availableMemory?: () => number
-  readonly backoff?: Backoff
-}
-
-/** Pauses between restarts, milliseconds. */
-export interface Backoff {
-  readonly first: number
-  readonly most: number
-}
+import type { FromChild, LoadOptions } from './protocol.js'
 
 interface Request {
   readonly id: number
   readonly party: string
   readonly job: GenerateJob
   readonly feed: EventFeed
-}
-
-interface Embedding {
-  readonly resolve: (result: { vectors: readonly Float32Array[]; promptTokens: number }) => void
-  readonly reject: (error: Error) => void
 }
 
 /** Events a reader may be behind before its stream pauses. */
@@ -72,7 +32,7 @@ export class LlamaEngine implements Engine {
   readonly #options: LlamaEngineOptions
   readonly #queue: AdmissionQueue<Request>
   readonly #active = new Map<number, Request>()
-  readonly #embeddings = new Map<number, Embedding>()
+  readonly #embeddings = new PendingEmbeddings()
   readonly #replies: LoadReplies = { settle: () => undefined }
   #state: EngineLoad['state'] = 'loading'
   #opening: Promise<void> | null = null
@@ -80,6 +40,7 @@ export class LlamaEngine implements Engine {
   #host: HostProcess | null = null
   #loadOptions: LoadOptions | null = null
   #info: ModelInfo | null = null
+  readonly #abort = new AbortController()
   #nextId = 1
   #failures = 0
   #restart: NodeJS.Timeout | null = null
@@ -143,15 +104,9 @@ export class LlamaEngine implements Engine {
     if (this.#state !== 'ready' || this.#host === null) return Promise.reject(this.#unavailable())
     if (this.#embeddings.size >= this.#queue.limit) return Promise.reject(EngineError.QUEUE_FULL(this.#queue.limit))
     const id = this.#nextId++
-    const cancel = (): void => {
-      this.#host?.send({ type: 'cancel', id })
-      this.#settleEmbedding(id)?.reject(EngineError.CANCELLED())
-    }
-    signal.addEventListener('abort', cancel, { once: true })
-    this.#host.send({ type: 'embed', id, inputs: job.inputs })
-    return new Promise<{ vectors: readonly Float32Array[]; promptTokens: number }>((resolve, reject) => {
-      this.#embeddings.set(id, { resolve, reject })
-    }).finally(() => signal.removeEventListener('abort', cancel))
+    const host = this.#host
+    host.send({ type: 'embed', id, inputs: job.inputs })
+    return this.#embeddings.wait(id, signal, () => host.send({ type: 'cancel', id }))
   }
 
   close(): Promise<void> {
@@ -161,6 +116,7 @@ export class LlamaEngine implements Engine {
 
   async #close(): Promise<void> {
     this.#state = 'closed'
+    this.#abort.abort(EngineError.ENGINE_CLOSED())
     if (this.#restart !== null) clearTimeout(this.#restart)
     for (const request of this.#queue.order()) this.#drop(request, EngineError.ENGINE_CLOSED())
     this.#failActive(EngineError.ENGINE_CLOSED())
@@ -171,9 +127,10 @@ export class LlamaEngine implements Engine {
 
   async #open(): Promise<void> {
     const { path, onProgress, rootCacheFile } = this.#options
-    const identity = await identifyModel(path, { onProgress, cacheFile: rootCacheFile })
+    const { signal } = this.#abort
+    const identity = await identifyModel(path, { onProgress, cacheFile: rootCacheFile, signal })
     const plan = planMemory(identity, this.#options)
-    this.#loadOptions = this.#loadOptionsFor(identity, plan)
+    this.#loadOptions = loadOptions(identity, plan, this.#options)
     await this.#start(identity)
   }
 
@@ -211,25 +168,6 @@ export class LlamaEngine implements Engine {
     if (this.#closing !== null) return
     this.#state = 'ready'
     this.#dispatch()
-  }
-
-  #loadOptionsFor(identity: ModelIdentity, plan: MemoryPlan): LoadOptions {
-    const { threads = null, lanes = null, batchSize = null, flashAttention = false } = this.#options
-    const { kvType = 'F16', gpu = 'auto', reuse = 'exact', resume = 'decode' } = this.#options
-    return {
-      path: identity.path,
-      name: identity.name,
-      threads,
-      slots: plan.slots,
-      contextSize: plan.contextSize,
-      batchSize,
-      lanes,
-      flashAttention,
-      kvType,
-      gpu,
-      reuse,
-      resume,
-    }
   }
 
   #admit(job: GenerateJob, signal: AbortSignal): Request {
@@ -290,11 +228,11 @@ export class LlamaEngine implements Engine {
       }
       case 'error': {
         const error = EngineError.fromWire(message.error.code, message.error.message, message.error.context)
-        this.#settleEmbedding(message.id)?.reject(error)
+        this.#embeddings.fail(message.id, error)
         return this.#over(message.id, error)
       }
       case 'vectors':
-        this.#settleEmbedding(message.id)?.resolve(message)
+        this.#embeddings.settle(message.id, message)
         return
       case 'log':
         return
@@ -311,17 +249,10 @@ export class LlamaEngine implements Engine {
     this.#dispatch()
   }
 
-  #settleEmbedding(id: number): Embedding | undefined {
-    const embedding = this.#embeddings.get(id)
-    this.#embeddings.delete(id)
-    return embedding
-  }
-
   #failActive(error: EngineError): void {
     for (const request of this.#active.values()) request.feed.fail(error)
     this.#active.clear()
-    for (const embedding of this.#embeddings.values()) embedding.reject(error)
-    this.#embeddings.clear()
+    this.#embeddings.failAll(error)
   }
 
   #exited(host: HostProcess, identity: ModelIdentity, reason: string): void {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { LlamaEngineOptions } from '../../daemon/engine/host.js'
+import type { LlamaEngineOptions } from '../../daemon/engine/host-options.js'
 import { LlamaEngine } from '../../daemon/engine/host.js'
 import type { GenerateJob } from '../../daemon/engine/port.js'
 import { ask, chat, PLAIN_SAMPLING, SEEDLING, seedlingMissing, WILD_SAMPLING } from '../helpers/engine.js'
