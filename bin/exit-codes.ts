@@ -25,6 +25,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   EADDRINUSE: EXIT.port,
   EADDRNOTAVAIL: EXIT.port,
   EACCES: EXIT.port,
+  ENOTFOUND: EXIT.port,
+  EAI_AGAIN: EXIT.port,
   CANNOT_BIND: EXIT.port,
 }
 

@@ -2,10 +2,11 @@
  * One running node per data folder, by flock: the kernel lets go of it however the process ends, so a lock never outlives
  * its holder. Who holds it is written beside it (not into it: Windows locks keep readers out).
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { codeOf, DaemonError } from './errors.js'
+import { makeFolder } from './paths.js'
 
 export interface Holder {
   readonly pid: number
@@ -107,7 +108,7 @@ function isHolder(value: unknown): value is Holder {
 
 function openLockFile(dataDir: string): number {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeFolder(dataDir)
     return openSync(join(dataDir, 'lock'), 'a+', 0o600)
   } catch (error) {
     throw DaemonError.DATA_UNUSABLE(

@@ -2,12 +2,13 @@
  * The daemon's log: pino with redaction, as JSON lines to a file or standard error, or as plain lines on a terminal. pino is
  * loaded behind the first line, not before the API listens; until then lines wait in order.
  */
-import { mkdirSync, openSync, writeSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import safetyCatch from 'safety-catch'
 import { codeOf, DaemonError } from './errors.js'
 import type { NodeLog } from './node-options.js'
+import { makeFolder } from './paths.js'
 
 export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -82,7 +83,7 @@ export function createLog(options: LogOptions): OwnedLog {
 function fileSink(path: string): { write(line: string): void } {
   let fd: number
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     fd = openSync(path, 'a', 0o600)
   } catch (error) {
     throw DaemonError.CONFIG_INVALID(`The log file ${path} cannot be opened (${codeOf(error) ?? 'unknown reason'}).`)

@@ -2,8 +2,9 @@
  * Where swarmd keeps its files: the XDG places (env-paths), each of which a flag or an environment variable can move.
  */
 import { createHash } from 'node:crypto'
+import { mkdirSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import envPaths from 'env-paths'
 
 /** Unix socket addresses end at 108 bytes on Linux and 104 on macOS, the closing NUL included. */
@@ -26,6 +27,21 @@ export function absolute(path: string, base: string): string {
   if (path === '~') return homedir()
   if (path.startsWith('~/')) return join(homedir(), path.slice(2))
   return isAbsolute(path) ? path : resolve(base, path)
+}
+
+/**
+ * Makes a folder for this user alone (0700), and those above it. Node's own `recursive` never returns where the kernel denies a
+ * new folder with ENOENT, as in /proc. Throws system errors.
+ */
+export function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been faster.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
+  }
 }
 
 /** For people: the home folder as `~`. */

@@ -1,5 +1,5 @@
 /** `swarmd config`: what is in effect and why; `config init` writes the commented file. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { inspect } from 'node:util'
 import type { Command } from 'commander'
@@ -9,7 +9,7 @@ import type { LoadedConfig } from '../../daemon/config.js'
 import { nearNames } from '../../daemon/config-near.js'
 import { configTemplate } from '../../daemon/config-template.js'
 import { codeOf, DaemonError } from '../../daemon/errors.js'
-import { absolute, defaultPlaces, tilde } from '../../daemon/paths.js'
+import { absolute, defaultPlaces, makeFolder, tilde } from '../../daemon/paths.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { loadSettings } from '../running.js'
@@ -109,7 +109,7 @@ async function init(call: CommandCall): Promise<number> {
   const { io, json } = call
   const file = fileOf(call)
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     // 0600: the file may come to hold a key.
     writeFileSync(file, configTemplate(), { mode: 0o600, flag: call.options['force'] === true ? 'w' : 'wx' })
   } catch (error) {

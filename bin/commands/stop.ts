@@ -35,7 +35,8 @@ export async function run(call: CommandCall): Promise<number> {
   const { pid } = await client.hello()
   const late = AbortSignal.timeout(timeout * 1000)
   try {
-    await client.stop()
+    // Whoever else asked first may have ended it, and the connection with it, before the answer.
+    await Promise.race([client.stop(), client.closed])
     await Promise.race([client.closed, whenAborted(late)])
     // The lock is the last thing that a daemon lets go of, and it goes even if the daemon dies; the process ends after it.
     while ((isLocked(loaded.dataDir) || isAlive(pid)) && !late.aborted) await delay(POLL_MS)

@@ -55,8 +55,9 @@ export class ControlClient {
     this.#hello.catch(() => undefined)
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
-        this.#fail(DaemonError.CONTROL_FAILED('The daemon closed the control connection.'))
+        // In this order: to whoever waits for the end, the end is no failure.
         resolve()
+        this.#fail(DaemonError.CONTROL_FAILED('The daemon closed the control connection.'))
       })
     })
     socket.on('error', () => socket.destroy())

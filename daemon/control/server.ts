@@ -2,12 +2,12 @@
  * The daemon's end of the control socket. Whoever holds the data folder's lock may open it, so a socket file that lies there
  * already is a dead daemon's and is removed.
  */
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import ReadyResource from 'ready-resource'
 import { codeOf, DaemonError } from '../errors.js'
-import { controlAddress } from '../paths.js'
+import { controlAddress, makeFolder } from '../paths.js'
 import { LineCutter } from './lines.js'
 import { COALESCE_MS, CONTROL_PROTOCOL, MAX_CLIENTS, MAX_REQUEST_BYTES, METHODS, parseRequest } from './protocol.js'
 import type { ControlMessage, ControlRequest } from './protocol.js'
@@ -169,7 +169,7 @@ function listen(server: Server, path: string): Promise<void> {
 
 /** A folder in a place that others can write to has to be ours alone: somebody could have made it before us. */
 function ownFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   const stat = lstatSync(folder)
   if (stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0) return
   throw DaemonError.DATA_UNUSABLE(

@@ -49,6 +49,16 @@ test('a second node on the same data folder is refused with who runs there; on a
   assert.equal((JSON.parse(status.stdout) as { pid: number }).pid, second.child.pid)
 })
 
+test('two that stop it at the same time are both told that it has ended', async (t) => {
+  const home = new CliHome(t)
+  const up = home.start(OFFLINE)
+  await up.event('ready')
+  const outcomes = await Promise.all([home.run(['stop']), home.run(['stop']), home.run(['stop'])])
+  // One that comes after the end finds no daemon.
+  for (const { code, stderr } of outcomes) assert.ok(code === 0 || code === 3, stderr)
+  assert.ok(outcomes.some(({ code }) => code === 0))
+})
+
 test('a taken port is exit code 6 and says how to choose another', async (t) => {
   const home = new CliHome(t)
   const first = home.start(OFFLINE)

@@ -100,6 +100,15 @@ test('damaged words about the holder do not hide that there is one', (t) => {
   lock.release()
 })
 
+test(
+  'a folder that the kernel does not let be made is refused at once',
+  { skip: process.platform !== 'linux' && 'no /proc' },
+  () => {
+    // Node's own recursive mkdir never returns here.
+    assert.throws(() => acquireLock('/proc/swarmd/data', HOLDER), { code: 'DATA_UNUSABLE' })
+  },
+)
+
 test('a data folder that cannot be one is refused with its path', (t) => {
   const file = join(folder(t), 'file')
   writeFileSync(file, '')
