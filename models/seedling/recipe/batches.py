@@ -14,7 +14,7 @@ from data.mix import conversation
 from tokenizer import IM_END, IM_START
 
 # Few fixed lengths: every shape costs a compilation.
-LENGTHS = (40, 64, 96, 144, 208, 304, 448, 640)
+LENGTHS = (40, 64, 96, 144, 208, 304, 448)
 POOL = 4096
 
 

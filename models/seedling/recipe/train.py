@@ -86,7 +86,10 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
         keep = min(AVERAGE, step / (step + 10))
         torch._foreach_lerp_(list(average.values()), [p.detach() for p in model.parameters()], 1 - keep)
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        last = step == steps
+        if (work / "steps").exists():
+            # The end may be moved while training runs, when the machine turns out slower or faster than thought.
+            steps = int((work / "steps").read_text())
+        last = step >= steps
         if step % 50 == 0 or last:
             passed = spent + time.time() - begun
             line = {"step": step, "of": steps, "loss": round(mean, 4), "rate": round(share, 3), "minutes": round(passed / 60, 1)}

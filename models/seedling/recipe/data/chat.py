@@ -132,10 +132,12 @@ NAME_ASKED = ["[What is|What's] my name[?|]", "Do you [know|remember] my name[?|
 def topic(rng, split: str, family: str, topics: dict) -> Exchange:
     def make(rng):
         answer = rng.choice(list(topics))
-        return answer, expand(rng, rng.choice(topics[answer]))
+        return answer, casual(rng, expand(rng, rng.choice(topics[answer])))
 
-    answer, question = draw(rng, split, make, lambda m: m[1].rstrip("?.!"))
-    return ask(family, casual(rng, question), answer)
+    # The question is held out as typed; with other punctuation or another opening it is trained on, because nothing a
+    # person is likely to say should be missing.
+    answer, question = draw(rng, split, make, lambda m: m[1])
+    return ask(family, question, answer)
 
 
 def about_me(rng, split: str) -> Exchange:

@@ -123,7 +123,7 @@ def extraction(rng, split: str) -> Exchange:
     if rng.random() < 0.35:
         rng.shuffle(fields)
         fields = fields[: rng.randint(1, len(fields))]
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         rng.shuffle(fields)
     found = {field: known[field] for field in fields}
     if rng.random() < 0.08:

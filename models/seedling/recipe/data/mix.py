@@ -14,8 +14,8 @@ from data.words import any_word, pseudo_word
 
 # (family, share of training conversations)
 FAMILIES = [
-    (about_me, 9), (about_swarmd, 8), (arithmetic, 42), (capitals, 9), (spell, 9), (reverse, 26),
-    (extraction, 32), (tool_call, 14), (tool_answer, 5), (refusal, 7), (counting, 3),
+    (about_me, 12), (about_swarmd, 12), (arithmetic, 42), (capitals, 5), (spell, 6), (reverse, 22),
+    (extraction, 34), (tool_call, 14), (tool_answer, 4), (refusal, 7), (counting, 3),
 ]
 
 SYSTEM_PROMPTS = [

@@ -5,6 +5,7 @@ parameters made up on the spot), so that the model reads the definitions it is g
 """
 
 import json
+import re
 
 from data.exchange import Exchange
 from data.holdout import draw
@@ -111,6 +112,13 @@ def definition(rng, name: str, description: str, parameters: dict) -> dict:
     return {"type": "function", "function": function}
 
 
+def decorated(rng, name: str) -> str:
+    """Now and then a name nobody expects, so that names are read and not guessed."""
+    if rng.random() < 0.65:
+        return name
+    return rng.choice([f"{name}_{pseudo_word(rng, 2, 5)}", f"{pseudo_word(rng, 2, 5)}_{name}", f"{name}{rng.randint(1, 9)}", f"my_{name}", f"{name}_v{rng.randint(1, 9)}"])
+
+
 def everyday_tool(rng):
     """(definition, question pattern with named slots, slot values, slot -> parameter name)"""
     names, descriptions, slots, questions = rng.choice(TOOLS) if rng.random() < 0.6 else rng.choice(TOOLS[:6])
@@ -122,7 +130,7 @@ def everyday_tool(rng):
     if "from" in slots:
         values["from"], values["to"] = rng.sample(CURRENCIES, 2)
     description = "" if rng.random() < 0.07 else expand(rng, "[" + descriptions + "]")
-    tool = definition(rng, rng.choice(names.split("|")), description, schema(rng, taken, kinds, notes))
+    tool = definition(rng, decorated(rng, rng.choice(names.split("|"))), description, schema(rng, taken, kinds, notes))
     return tool, rng.choice(questions), values, taken
 
 
@@ -179,7 +187,7 @@ def offered(rng, wanted=None, count: int | None = None) -> list:
 def similar(tool: dict) -> frozenset:
     """Everyday tools of one kind under two names would make the right choice ambiguous."""
     for names, *_ in TOOLS:
-        if tool["function"]["name"] in names.split("|"):
+        if any(re.search(rf"(^|_){name}(_|\d|$)", tool["function"]["name"]) for name in names.split("|")):
             return frozenset(names.split("|"))
     return frozenset([tool["function"]["name"]])
 
