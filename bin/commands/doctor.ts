@@ -1,12 +1,11 @@
 /** `swarmd doctor`: looks at this machine and says what to do. */
-import { basename } from 'node:path'
+import { isAbsolute } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig } from '../../daemon/config.js'
-import type { LoadedConfig } from '../../daemon/config.js'
 import { nodeOptions } from '../../daemon/config-options.js'
 import type { Finding } from '../../daemon/doctor/check.js'
 import type { ModelQuestion } from '../../daemon/doctor/model.js'
-import { absolute } from '../../daemon/paths.js'
+import type { ModelOptions } from '../../daemon/node-options.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { addSettings, nodeSettings } from '../flags.js'
@@ -23,7 +22,7 @@ const MARKS: Readonly<Record<Finding['state'], readonly [mark: string, style: St
 }
 
 export function define(command: Command): void {
-  command.argument('[model]', 'a GGUF file that is meant to run here')
+  command.argument('[model...]', 'GGUF files that are meant to run here; without one, [[models]] of the config file')
   addSettings(command, nodeSettings())
   command.addHelpText(
     'after',
@@ -41,12 +40,15 @@ Examples:
 export async function run(call: CommandCall): Promise<number> {
   const { io, json, flags, configPath, version, args } = call
   const loaded = await loadConfig({ flags, configPath, env: io.env, cwd: io.cwd })
-  const node = nodeOptions(loaded, null, version)
+  const node = nodeOptions(loaded, { sources: args, name: null, tokensPerSecond: 0, cwd: io.cwd }, version)
   const { examine } = await import('../../daemon/doctor/doctor.js')
   const screen = createScreen(io, json)
-  const model = args[0] === undefined ? null : modelQuestion(args[0], loaded, io.cwd, screen)
+  // What has to be downloaded first cannot be looked at yet.
+  const models = node.models
+    .filter(({ source }) => isAbsolute(source))
+    .map((model) => modelQuestion(model, loaded.cacheDir, screen))
   const findings: Finding[] = []
-  for await (const finding of examine({ loaded, node, model, swarmTimeoutMs: SWARM_TIMEOUT_MS })) {
+  for await (const finding of examine({ loaded, node, models, swarmTimeoutMs: SWARM_TIMEOUT_MS })) {
     findings.push(finding)
     screen.line(describe(io, finding))
   }
@@ -58,15 +60,15 @@ export async function run(call: CommandCall): Promise<number> {
   return failed === 0 ? EXIT.ok : EXIT.failure
 }
 
-function modelQuestion(given: string, loaded: LoadedConfig, cwd: string, screen: Screen): ModelQuestion {
-  const { slots, context } = loaded.config
+function modelQuestion(model: ModelOptions, cacheDir: string, screen: Screen): ModelQuestion {
+  const { source: path, slots, contextLength: context } = model
   return {
-    path: absolute(given, cwd),
+    path,
     slots,
     context,
-    cacheDir: loaded.cacheDir,
+    cacheDir,
     onProgress: ({ phase, done, total }) =>
-      screen.progress({ kind: phase, model: basename(given), done, total, finished: done >= total }),
+      screen.progress({ kind: phase, model: path, done, total, finished: done >= total }),
   }
 }
 

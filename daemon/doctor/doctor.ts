@@ -20,8 +20,7 @@ import { checkDataFolder, checkPort } from './places.js'
 export interface DoctorOptions {
   readonly loaded: LoadedConfig
   readonly node: NodeOptions
-  /** null = no model was named. */
-  readonly model: ModelQuestion | null
+  readonly models: readonly ModelQuestion[]
   /** How long the DHT may take. */
   readonly swarmTimeoutMs: number
 }
@@ -43,14 +42,14 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
   }
 }
 
-function checks({ loaded, node, model, swarmTimeoutMs }: DoctorOptions): readonly Check[] {
+function checks({ loaded, node, models, swarmTimeoutMs }: DoctorOptions): readonly Check[] {
   const { dataDir, cacheDir, config } = loaded
   const running = isLocked(dataDir) ? (readHolder(dataDir)?.apiUrl ?? null) : null
   return [
     ['node', () => checkNode(process.versions.node)],
     ...ADDONS.map((addon): Check => [addon.name, () => checkAddon(addon)]),
     ['memory', () => checkMemory({ total: totalmem(), available: availableMemory() })],
-    ...(model === null ? [] : [['model', () => checkModel(model)] satisfies Check]),
+    ...models.map((model): Check => ['model', () => checkModel(model)]),
     ['threads', () => checkThreads({ physical: physicalCores(), logical: availableParallelism() }, config.threads)],
     ['disk (data)', async () => checkDisk(dataDir, await freeSpace(dataDir), 'data')],
     ['disk (models)', async () => checkDisk(cacheDir, await freeSpace(cacheDir), 'models')],

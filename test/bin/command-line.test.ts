@@ -130,3 +130,43 @@ test('"config" shows each value with its origin, and keeps secrets to itself', a
   assert.match(words.stdout, /^api\.key +\(secret\) +SWARMD_API_KEY$/m)
   assert.ok(!existsSync(home.path('data', 'swarmd')), 'looking makes nothing')
 })
+
+test('doctor prints its findings as one document, and a failure is exit code 1', async (t) => {
+  const home = new CliHome(t)
+  writeFileSync(home.path('file'), '')
+  const { code, stdout } = await home.run([
+    'doctor',
+    'absent.gguf',
+    '--offline',
+    '--port',
+    '0',
+    '--data',
+    'file',
+    '--json',
+  ])
+  const report = JSON.parse(stdout) as { ok: boolean; checks: { name: string; state: string; advice: string | null }[] }
+  assert.equal(code, 1)
+  assert.equal(report.ok, false)
+  const states = new Map(report.checks.map(({ name, state }) => [name, state]))
+  assert.deepEqual(
+    [...states.keys()],
+    [
+      'node',
+      'sodium-native',
+      'fs-native-extensions',
+      'udx-native',
+      'node-llama-cpp',
+      'memory',
+      'model',
+      'threads',
+      'disk (data)',
+      'disk (models)',
+      'data folder',
+      'clock',
+      'port',
+      'swarm',
+    ],
+  )
+  assert.deepEqual([states.get('model'), states.get('data folder')], ['fail', 'fail'])
+  for (const { state, advice } of report.checks) assert.equal(advice === null, state === 'ok')
+})
