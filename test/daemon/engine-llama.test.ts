@@ -219,6 +219,11 @@ void describe('SmolLM2', { skip: missing(SMOLLM2) }, () => {
     const again = await engine.embed({ inputs: [inputs[0] ?? ''], party: 'local' }, signal)
     assert.deepEqual(again.vectors[0], vectors[0])
     await assert.rejects(engine.embed({ inputs: [''], party: 'local' }, signal), failed('BAD_REQUEST', /empty/))
+    const long = await engine.embed({ inputs: [new Array(900).fill(28), 'short'], party: 'local' }, signal)
+    assert.equal(long.vectors.length, 2)
+    const tooLong = engine.embed({ inputs: [new Array(1024).fill(28)], party: 'local' }, signal)
+    await assert.rejects(tooLong, failed('CONTEXT_LENGTH_EXCEEDED', /1024/))
+    await assert.rejects(engine.embed({ inputs: ['x'], party: 'local' }, AbortSignal.abort()), failed('CANCELLED', /./))
   })
 })
 

@@ -57,9 +57,9 @@ export class ChatTemplate {
     const rendered = this.#run(safe)
     const tokens: number[] = []
     for (const part of escapes.cut(rendered)) {
-      if (!part.escaped) tokens.push(...this.#options.tokenise(part.text, true))
+      if (!part.escaped) append(tokens, this.#options.tokenise(part.text, true))
       // Cut after the first character: no piece is a whole name, not even of tokens that are always matched.
-      else for (const piece of halves(part.text)) tokens.push(...this.#options.tokenise(piece, false))
+      else for (const piece of halves(part.text)) append(tokens, this.#options.tokenise(piece, false))
     }
     return { text: escapes.restore(rendered), tokens }
   }
@@ -129,6 +129,11 @@ class Escapes {
   #markers(): RegExp {
     return new RegExp(`${this.#nonce}x(\\d+)x`)
   }
+}
+
+/** Not `push(...more)`: the tokens of a long prompt are more arguments than the stack holds. */
+function append(tokens: number[], more: readonly number[]): void {
+  for (const token of more) tokens.push(token)
 }
 
 function prefixes(name: string): string[] {

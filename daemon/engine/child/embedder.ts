@@ -1,4 +1,8 @@
-/** Embeddings, in an own context that is opened when the first request comes. */
+/**
+ * Embeddings, in a context of their own that is opened with the first request. A pooled embedding needs its whole input
+ * in one batch, and the attention scores of a batch grow with its square: the context is as large as the inputs so
+ * far have asked for, up to a bound on that memory.
+ */
 import type { LlamaEmbeddingContext, Token } from 'node-llama-cpp'
 import { EngineError } from '../errors.js'
 import type { LoadOptions } from '../protocol.js'
@@ -10,20 +14,38 @@ export interface Embedded {
   readonly promptTokens: number
 }
 
+const SMALLEST = 512
+/** Bytes of attention scores: 2,048 tokens with up to 32 heads. */
+const SCORES_LIMIT = 512 * 1024 * 1024
+const DEFAULT_HEADS = 32
+
 export class Embedder {
   readonly #loaded: LoadedModel
   readonly #options: LoadOptions
-  #context: Promise<LlamaEmbeddingContext> | null = null
+  /** Tokens of the longest input that is taken. */
+  readonly #limit: number
+  #size = 0
+  #context: LlamaEmbeddingContext | null = null
+  /** Requests take turns: one may have to open a larger context. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(loaded: LoadedModel, options: LoadOptions) {
     this.#loaded = loaded
     this.#options = options
+    this.#limit = Math.min(loaded.facts.contextLength, longestInput(heads(loaded)))
   }
 
   /** Unit length each, in the order of `inputs`. */
-  async embed(inputs: readonly (string | readonly number[])[], signal: AbortSignal): Promise<Embedded> {
+  embed(inputs: readonly (string | readonly number[])[], signal: AbortSignal): Promise<Embedded> {
+    const result = this.#turn.then(() => this.#embed(inputs, signal))
+    this.#turn = result.catch(() => undefined)
+    return result
+  }
+
+  async #embed(inputs: readonly (string | readonly number[])[], signal: AbortSignal): Promise<Embedded> {
     const tokenised = inputs.map((input) => this.#tokens(input))
-    const context = await this.#open()
+    // The library may add a token at the beginning and one at the end.
+    const context = await this.#open(Math.max(...tokenised.map((tokens) => tokens.length)) + 2)
     const vectors: Float32Array[] = []
     for (const tokens of tokenised) {
       signal.throwIfAborted()
@@ -36,27 +58,36 @@ export class Embedder {
   #tokens(input: string | readonly number[]): Token[] {
     const raw = typeof input === 'string' ? this.#loaded.model.tokenize(input, false) : knownTokens(input, this.#loaded)
     if (raw.length === 0) throw EngineError.BAD_REQUEST('an input of an embeddings request is empty')
-    checkLength(raw.length, this.#loaded.facts.contextLength)
+    checkLength(raw.length + 1, this.#limit)
     return raw as Token[]
   }
 
-  #open(): Promise<LlamaEmbeddingContext> {
-    const { model, threads } = this.#loaded
-    // A pooled embedding needs its whole input in one batch.
-    this.#context ??= model
-      .createEmbeddingContext({
-        contextSize: this.#loaded.facts.contextLength,
-        batchSize: this.#loaded.facts.contextLength,
-        threads,
-      })
-      .catch((error: unknown) => {
-        this.#context = null
-        throw EngineError.EMBEDDINGS_UNSUPPORTED(
-          `${this.#options.name} gives no embeddings here: ${error instanceof Error ? error.message : String(error)}`,
-        )
-      })
-    return this.#context
+  async #open(needed: number): Promise<LlamaEmbeddingContext> {
+    if (this.#context !== null && this.#size >= needed) return this.#context
+    await this.#context?.dispose()
+    this.#context = null
+    let size = Math.min(SMALLEST, this.#limit)
+    while (size < needed) size = Math.min(size * 2, this.#limit)
+    try {
+      const { model, threads } = this.#loaded
+      this.#context = await model.createEmbeddingContext({ contextSize: size, batchSize: size, threads })
+      this.#size = size
+      return this.#context
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw EngineError.EMBEDDINGS_UNSUPPORTED(`${this.#options.name} gives no embeddings here: ${reason}`)
+    }
   }
+}
+
+/** The largest power of two whose square of scores, four bytes for each head, stays below the limit. */
+function longestInput(count: number): number {
+  return 2 ** Math.floor(Math.log2(Math.sqrt(SCORES_LIMIT / (4 * count))))
+}
+
+function heads({ model }: LoadedModel): number {
+  const count: unknown = model.fileInfo.architectureMetadata.attention?.head_count
+  return typeof count === 'number' && count > 0 ? count : DEFAULT_HEADS
 }
 
 function unit(vector: readonly number[]): Float32Array {
