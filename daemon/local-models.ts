@@ -95,7 +95,7 @@ export class LocalModels {
     const { open, onReady, onChange, log } = this.#options
     try {
       model.engine = await open(model.options, (progress) => this.#progressed(model, progress), this.#abort.signal)
-      model.info = model.engine.info
+      model.info = renamed(model.engine.info, model.options.name)
       model.state = 'ready'
       model.progressMilli = null
       log.info(
@@ -126,4 +126,9 @@ export class LocalModels {
 /** The engine knows of its own crashes and restarts; before it exists, the loader's state counts. */
 export function stateOf(model: LocalModel): LocalState {
   return model.engine?.load.state ?? model.state
+}
+
+/** A mock goes by its own name whatever it is given: it must be told from a model. */
+function renamed(info: ModelInfo, name: string | null): ModelInfo {
+  return name === null || info.mock ? info : { ...info, name }
 }

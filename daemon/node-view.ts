@@ -86,7 +86,7 @@ function servedView(model: LocalModel, joined: boolean): ServedModelView {
   const load = model.engine?.load
   return {
     source: model.options.source,
-    name: model.options.name ?? model.info?.name ?? null,
+    name: model.info?.name ?? model.options.name,
     root: model.info ? b4a.toString(model.info.root, 'hex') : null,
     state: stateOf(model),
     progressMilli: model.progressMilli,

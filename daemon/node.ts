@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import safetyCatch from 'safety-catch'
+import { isFree } from '../ledger/price.js'
 import { createProxy } from '../proxy/proxy.js'
 import type { ProxyServer } from '../proxy/proxy.js'
 import type { Swarm } from '../swarm/port.js'
@@ -123,10 +124,10 @@ class DaemonNode implements Node {
       await this.close()
       throw error
     }
-    this.#ready = Promise.all([this.#join(), this.#models.start()]).then(() => {
-      if (this.#state === 'starting') this.#state = 'ready'
-      this.#changed()
-    })
+    if (models.some((model) => !isFree(model.prices))) {
+      this.#warn('Prices are announced, but nobody can pay yet: in this version every answer is given for free.')
+    }
+    this.#ready = this.#start()
     this.#ready.catch(safetyCatch)
   }
 
@@ -161,6 +162,15 @@ class DaemonNode implements Node {
 
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
+  }
+
+  /** What cannot be joined or served fails the promise, not the node. */
+  async #start(): Promise<void> {
+    const [joined, served] = await Promise.allSettled([this.#join(), this.#models.start()])
+    if (this.#state === 'starting') this.#state = 'ready'
+    if (joined.status === 'rejected') this.#joining = false
+    this.#changed()
+    for (const part of [joined, served]) if (part.status === 'rejected') throw part.reason
   }
 
   async #close(): Promise<void> {

@@ -44,6 +44,7 @@ export async function openEngine(model: ModelOptions, context: OpenEngineContext
 function mockEngine(model: ModelOptions): Engine {
   return new MockEngine({
     tokensPerSecond: model.mock?.tokensPerSecond ?? 0,
+    ...(model.name === null ? {} : { name: model.name }),
     ...(model.slots === null ? {} : { slots: model.slots }),
     ...(model.contextLength === null ? {} : { contextLength: model.contextLength }),
   })

@@ -14,6 +14,9 @@ const FINAL: ReadonlySet<string> = new Set([
   'BAD_REQUEST',
   'UNSUPPORTED',
   'NO_CHAT_TEMPLATE',
+  'EMBEDDINGS_UNSUPPORTED',
+  // More than fits into an ask: nobody was asked.
+  'OUT_OF_BOUNDS',
   'CANCELLED',
   'DEADLINE_EXCEEDED',
   'COST_LIMIT',

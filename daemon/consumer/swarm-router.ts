@@ -45,9 +45,7 @@ export class SwarmRouter implements Router {
   }
 
   localModels(): readonly ModelInfo[] {
-    return this.#options.models
-      .ready()
-      .flatMap(({ info, options }) => (info ? [{ ...info, name: options.name ?? info.name }] : []))
+    return this.#options.models.ready().flatMap(({ info }) => (info ? [info] : []))
   }
 
   offers(): readonly Offer[] {

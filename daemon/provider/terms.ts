@@ -7,7 +7,7 @@ import type { ModelOptions } from '../node-options.js'
 export function termsOf(info: ModelInfo, options: ModelOptions): OfferTerms {
   return {
     modelRoot: info.root,
-    modelName: options.name ?? info.name,
+    modelName: info.name,
     quantisation: info.quantisation,
     parameters: info.parameters,
     contextLength: info.contextLength,
