@@ -24,6 +24,8 @@ const entriesOf = (logits: readonly number[]): Entries => logits.map((logit, tok
 
 /** Candidates with few distinct logits, so that ties are common. */
 const smallLogits = fc.array(fc.integer({ min: -6, max: 6 }), { minLength: 1, maxLength: 64 })
+/** All alike, mostly: sums of weights then meet the limits of top-p and min-p exactly. */
+const equalLogits = fc.array(fc.constantFrom(0, 0, 0, -1), { minLength: 1, maxLength: 8 })
 const logits = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 1, maxLength: 64 })
 
 void test('exp agrees with Math.exp to within two units in the last place', () => {
@@ -107,8 +109,8 @@ void test('the draw does not depend on the order in which candidates arrive', ()
 void test('every parameter set draws what a naive reference draws', () => {
   const parameters = fc.record({
     temperatureMilli: fc.constantFrom(0, 1, 300, 1000, 2000),
-    topPMilli: fc.integer({ min: 1, max: 1000 }),
-    minPMilli: fc.integer({ min: 0, max: 1000 }),
+    topPMilli: fc.oneof(fc.constantFrom(250, 500, 750, 1000), fc.integer({ min: 1, max: 1000 })),
+    minPMilli: fc.oneof(fc.constantFrom(0, 1000), fc.integer({ min: 0, max: 1000 })),
     topK: fc.integer({ min: 0, max: 64 }),
     presencePenaltyMilli: fc.constantFrom(0, -2000, 500, 2000),
     frequencyPenaltyMilli: fc.constantFrom(0, -2000, 300, 2000),
@@ -118,14 +120,20 @@ void test('every parameter set draws what a naive reference draws', () => {
   })
   const earlier = fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 12 })
   fc.assert(
-    fc.property(parameters, fc.oneof(logits, smallLogits), earlier, fc.nat(100_000), (p, values, output, position) => {
-      const sampler = new IcdfSampler(p)
-      for (const token of output) sampler.accept(token)
-      const { token, logprob } = sampler.draw(entriesOf(values), position)
-      const expected = reference(p, values, output, position)
-      assert.equal(token, expected.token)
-      assert.ok(Math.abs(logprob - expected.logprob) < 1e-9, `${logprob} is not ${expected.logprob}`)
-    }),
+    fc.property(
+      parameters,
+      fc.oneof(logits, smallLogits, equalLogits),
+      earlier,
+      fc.nat(100_000),
+      (p, values, output, position) => {
+        const sampler = new IcdfSampler(p)
+        for (const token of output) sampler.accept(token)
+        const { token, logprob } = sampler.draw(entriesOf(values), position)
+        const expected = reference(p, values, output, position)
+        assert.equal(token, expected.token)
+        assert.ok(Math.abs(logprob - expected.logprob) < 1e-9, `${logprob} is not ${expected.logprob}`)
+      },
+    ),
     { numRuns: 3_000 },
   )
 })
