@@ -100,6 +100,7 @@ export function choose(
     if (reason === null) fit.push(offer)
     else excluded.push({ offer, reason })
     if (reason === 'BUSY') retryAfterMs = Math.min(retryAfterMs, record.busyUntil - now)
+    if (reason === 'UNHEALTHY') retryAfterMs = Math.min(retryAfterMs, record.lastFailure + restMs(record) - now)
   }
   const candidates = rank(request, fit, history)
   const chosen = pick(request, candidates, random)

@@ -30,7 +30,9 @@ export function sealAsk(
 ): { readonly ask: Ask; readonly response: ResponseSeal } {
   const plain = encode(bodyMessage, body)
   if (plain.byteLength > bodyMessage.maxBytes) {
-    throw SwarmError.MESSAGE_TOO_LARGE('the request', plain.byteLength, bodyMessage.maxBytes)
+    throw SwarmError.OUT_OF_BOUNDS(
+      `the request has ${plain.byteLength} bytes, at most ${bodyMessage.maxBytes} travel to a peer`,
+    )
   }
   const contentKey = randomBytes(KEY_BYTES)
   const sealed: AskHead = { ...head, sealedKey: sealKey(contentKey, boxKey) }

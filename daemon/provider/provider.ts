@@ -26,6 +26,10 @@ export interface ProviderCounters {
   tokensOut: number
 }
 
+/** An offer outlives a crash of its engine: mostly the model is back within seconds. */
+const AWAY = 'This provider does not serve the model right now; its engine may be restarting.'
+const AWAY_RETRY_MS = 2000
+
 export class Provider {
   readonly counters: ProviderCounters = { served: 0, failed: 0, active: 0, tokensIn: 0, tokensOut: 0 }
   #models: (rootHex: string) => ServedModel | null
@@ -44,7 +48,7 @@ export class Provider {
 
   async #serve(ask: IncomingAsk): Promise<void> {
     const served = this.#models(b4a.toString(ask.offer.modelRoot, 'hex'))
-    if (!served) return ask.refuse('MODEL_UNLOADING', 'This provider no longer serves the model.', 0)
+    if (!served) return ask.refuse('MODEL_UNLOADING', AWAY, AWAY_RETRY_MS)
     this.counters.active++
     this.#onChange()
     let accepted = false

@@ -50,7 +50,7 @@ export class OutgoingAsks {
     return this.#asks.size
   }
 
-  /** Waits for a place when there is none. Throws `PEER_LOST`, `BUSY`, `OUT_OF_BOUNDS`, `MESSAGE_TOO_LARGE`. */
+  /** Waits for a place when there is none. Throws `PEER_LOST`, `BUSY`, `OUT_OF_BOUNDS`. */
   async ask(offer: Offer, body: AskBody, limits: AskLimits, signal: AbortSignal): Promise<OutgoingAsk> {
     if (this.#waiting.length >= MAX_WAITING) {
       throw SwarmError.refused('BUSY', 'Too many requests wait for this provider.', 1000)

@@ -119,6 +119,7 @@ export function string(max: number): Codec<string> {
   return {
     preencode(state, value) {
       const size = b4a.byteLength(value)
+      if (size > max) throw SwarmError.OUT_OF_BOUNDS(`a text of ${size} bytes, at most ${max} are allowed`)
       length.preencode(state, size)
       state.end += size
     },
@@ -139,6 +140,9 @@ export function list<T>(item: Codec<T>, max: number): Codec<readonly T[]> {
   const length = uint(max)
   return {
     preencode(state, value) {
+      if (value.length > max) {
+        throw SwarmError.OUT_OF_BOUNDS(`a list of ${value.length} parts, at most ${max} travel to a peer`)
+      }
       length.preencode(state, value.length)
       for (const one of value) item.preencode(state, one)
     },

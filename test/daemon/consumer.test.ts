@@ -77,6 +77,15 @@ test('a refusal that the caller must act upon is not asked again elsewhere', asy
   assert.deepEqual(router.log, ['cancelled a'])
 })
 
+test("a request too large for any ask is the request's fault, and no provider is blamed or asked in vain", async () => {
+  const router = new FakeRouter([
+    ['a', emits([], { code: 'OUT_OF_BOUNDS', after: 0 })],
+    ['b', emits([1], 'stop')],
+  ])
+  await assert.rejects(collect(consumer(router).generate(request(), never)), { code: 'OUT_OF_BOUNDS' })
+  assert.deepEqual(router.log, ['cancelled a'])
+})
+
 test('when everybody failed the caller gets the last failure, not a vague one', async () => {
   const router = new FakeRouter([
     ['a', emits([], { code: 'BUSY', after: 0 })],

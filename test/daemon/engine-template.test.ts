@@ -56,6 +56,11 @@ void describe('chat template', () => {
     )
   })
 
+  void test('a prompt of a million tokens is rendered, so that its length can be told', () => {
+    const { tokens } = template(CHATML).render([user('x'.repeat(1_000_000))])
+    assert.equal(tokens.filter((token) => token === 'x'.codePointAt(0)).length, 1_000_000)
+  })
+
   void test('no message, however written, adds a special token', () => {
     fc.assert(
       fc.property(fc.array(hostile, { minLength: 1, maxLength: 4 }), (contents) => {

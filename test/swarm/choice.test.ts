@@ -67,6 +67,13 @@ test('when all are busy the answer says how long the soonest is', () => {
   assert.equal(route.retryAfterMs, 300)
 })
 
+test('a provider that rests after failures says when it will be asked again', () => {
+  const record = { failedInRow: 2, lastFailure: NOW - 3000 }
+  const route = choose(routeRequest(), [offer(2)], records({ 2: record }), NOW, first)
+  assert.equal(route.chosen, null)
+  assert.equal(route.retryAfterMs, 1000)
+})
+
 test('the caller may sort by price, by latency or by throughput, and order by name', () => {
   const offers = [offer(1, priced(9, 9)), offer(2, priced(5, 5)), offer(3, priced(7, 7))]
   const measured = records({

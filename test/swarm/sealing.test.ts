@@ -148,6 +148,6 @@ test('a content key sealed twice looks different and opens the same', () => {
 test('a body over its limit is refused by the side that would send it', () => {
   const head = { ...sealed().ask, sealedKey: randomBytes(80) }
   const body = textBody('x'.repeat(bodyMessage.maxBytes))
-  assert.throws(() => sealAsk(head, body, box.publicKey, party), { code: 'MESSAGE_TOO_LARGE' })
+  assert.throws(() => sealAsk(head, body, box.publicKey, party), { code: 'OUT_OF_BOUNDS' })
   assert.deepEqual(decode(bodyMessage, encode(bodyMessage, textBody('y'))), textBody('y'))
 })
