@@ -1,4 +1,7 @@
 /** A DHT node that others start from: `swarmd bootstrap` for private swarms, and a whole small DHT for demonstrations. */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { isIPv4 } from 'node:net'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import { SwarmError } from './errors.js'
@@ -9,20 +12,38 @@ export interface Bootstrap {
   close(): Promise<void>
 }
 
-/** `host`: the IPv4 address by which others reach this machine. Throws `CANNOT_BIND` when the port is taken. */
+/**
+ * `host`: the IPv4 address by which others reach this machine; the node binds all addresses, or loopback alone if that
+ * is where others are. `port`: UDP, 0 = any free one. Throws `CANNOT_BIND`, e.g. when the port is taken.
+ */
 export async function startBootstrap(options: { readonly host: string; readonly port: number }): Promise<Bootstrap> {
-  const { host, port } = options
-  const bind = host === '127.0.0.1' ? { host } : {}
-  let dht: HyperDHT
+  const { host } = options
+  const local = host.startsWith('127.')
   try {
-    dht = HyperDHT.bootstrapper(port, host, bind)
+    if (!isIPv4(host) || host === '0.0.0.0') throw new Error('the host must be an IPv4 address that others reach')
+    const port = await probe(local ? host : '0.0.0.0', options.port)
+    const dht = HyperDHT.bootstrapper(port, host, local ? { host } : {})
     await dht.fullyBootstrapped()
+    return { address: { host, port }, close: () => dht.destroy() }
   } catch (error) {
-    throw SwarmError.CANNOT_BIND(
-      `No DHT node on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    const reason = error instanceof Error ? error.message : String(error)
+    throw SwarmError.CANNOT_BIND(`No DHT node on ${host}:${options.port}: ${reason}`)
   }
-  return { address: { host, port: dht.address()?.port ?? port }, close: () => dht.destroy() }
+}
+
+/**
+ * The port if it is free; 0 = one that is. Before the DHT node starts, because the node derives its id from its address,
+ * and because one that fails to bind cannot be closed again.
+ */
+async function probe(host: string, wanted: number): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(wanted, host)
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  await new Promise<void>((resolve) => {
+    socket.close(() => resolve())
+  })
+  return port
 }
 
 export interface LoopbackDht {

@@ -153,6 +153,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     if (this.#timer) clearInterval(this.#timer)
     this.#announcer?.farewell()
     this.#gossip.close()
+    this.#known.close()
     this.#sessions.destroy(SwarmError.SWARM_CLOSED())
     this.#dialer.close()
     this.#lobby?.close()

@@ -16,6 +16,8 @@ export class KnownOffers {
   #gossip: Gossip
   #admission: Admission
   #onChange: () => void
+  /** One for the end of each doubt. */
+  #timers = new Set<NodeJS.Timeout>()
 
   /** `onChange`: the list is another. */
   constructor(options: OfferBookOptions, gossip: Gossip, admission: Admission, onChange: () => void) {
@@ -58,8 +60,14 @@ export class KnownOffers {
 
   /** The node went without a word. */
   doubt(nodeKey: Uint8Array): void {
-    this.#doubts.doubt(nodeKey)
+    const ms = this.#doubts.doubt(nodeKey)
+    if (ms === null) return
     this.#onChange()
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#onChange()
+    }, ms + 1)
+    this.#timers.add(timer.unref())
   }
 
   /** The node is there. */
@@ -68,7 +76,11 @@ export class KnownOffers {
   }
 
   prune(): void {
-    const expired = this.#book.prune()
-    if (this.#doubts.prune() || expired) this.#onChange()
+    if (this.#book.prune()) this.#onChange()
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { SwarmError } from '../../swarm/errors.js'
+import { Doubts, MAX_DOUBTS } from '../../swarm/offers/doubts.js'
 import { Allowance } from '../../swarm/session/allowance.js'
 import { BAN_MS, MAX_RECORDS, STRIKE_MS, isBanned, strike, strikesOf } from '../../swarm/session/bans.js'
 import type { Bans } from '../../swarm/session/bans.js'
@@ -90,4 +91,32 @@ test('a refusal keeps a code this version knows, and one it does not know become
   const unknown = SwarmError.refused('MOON_PHASE', 'wait')
   assert.deepEqual([unknown.code, unknown.message], ['REFUSED', 'MOON_PHASE: wait'])
   assert.equal(SwarmError.refused('toString', '').code, 'REFUSED')
+})
+
+test('a node that vanishes is doubted for five seconds, then for twice as long each time, until it is heard from', () => {
+  let now = 0
+  const doubts = new Doubts(() => now)
+  const node = new Uint8Array(32).fill(1)
+  const lasts: (number | null)[] = []
+  for (let i = 0; i < 6; i++) {
+    const ms = doubts.doubt(node)
+    lasts.push(ms)
+    assert.equal(doubts.doubt(node), null, 'one failure, two witnesses')
+    now += (ms ?? 0) - 1
+    assert.equal(doubts.has(node), true)
+    now += 1
+    assert.equal(doubts.has(node), false)
+  }
+  assert.deepEqual(lasts, [5000, 10_000, 20_000, 40_000, 80_000, 80_000])
+  assert.equal(doubts.trust(node), false)
+  doubts.doubt(node)
+  assert.equal(doubts.trust(node), true)
+  assert.equal(doubts.doubt(node), 5000)
+})
+
+test('no more nodes are doubted than the bound, the oldest are trusted again', () => {
+  const doubts = new Doubts(() => 1)
+  for (let i = 0; i <= MAX_DOUBTS; i++) doubts.doubt(Uint8Array.of(i, i >> 8))
+  assert.equal(doubts.size, MAX_DOUBTS)
+  assert.equal(doubts.has(Uint8Array.of(0, 0)), false)
 })
