@@ -41,12 +41,13 @@ export class EngineError extends Error {
     return new EngineError('CANCELLED', message)
   }
 
-  /** `context`: `prompt` tokens asked for and `limit`, the context length of one slot. Nothing is ever truncated. */
-  static CONTEXT_LENGTH_EXCEEDED(prompt: number, limit: number): EngineError {
+  /** `context`: `prompt` tokens asked for, absent if they were not counted to the end, and `limit`, the context length of one slot. Nothing is ever truncated. */
+  static CONTEXT_LENGTH_EXCEEDED(prompt: number, limit: number, counted: 'all' | 'at least' = 'all'): EngineError {
+    const has = counted === 'all' ? `${prompt} tokens` : `at least ${prompt} tokens`
     return new EngineError(
       'CONTEXT_LENGTH_EXCEEDED',
-      `the prompt has ${prompt} tokens and needs room for at least one more; this model runs with a context length of ${limit}`,
-      { prompt, limit },
+      `the prompt has ${has} and needs room for at least one more; this model runs with a context length of ${limit}`,
+      counted === 'all' ? { prompt, limit } : { limit },
     )
   }
 

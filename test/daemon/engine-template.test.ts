@@ -61,6 +61,11 @@ void describe('chat template', () => {
     assert.equal(tokens.filter((token) => token === 'x'.codePointAt(0)).length, 1_000_000)
   })
 
+  void test('thousands of messages that might join to special tokens are checked in no more than linear work', () => {
+    const messages = Array.from({ length: 4096 }, (_, i) => user(i % 2 === 0 ? 'a <' : '|im_start|> b'))
+    assert.deepEqual(specialsIn(template(JOINING).render(messages).tokens), [])
+  })
+
   void test('no message, however written, adds a special token', () => {
     fc.assert(
       fc.property(fc.array(hostile, { minLength: 1, maxLength: 4 }), (contents) => {

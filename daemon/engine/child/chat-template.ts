@@ -33,10 +33,12 @@ export interface RenderedPrompt {
 export class ChatTemplate {
   readonly #options: ChatTemplateOptions
   readonly #template: Template
+  readonly #cuts: Cuts
 
   /** Throws `MODEL_UNSUPPORTED` when the template cannot be parsed. */
   constructor(options: ChatTemplateOptions) {
     this.#options = options
+    this.#cuts = cutsOf(options.reserved)
     try {
       this.#template = new Template(options.source)
     } catch (error) {
@@ -46,7 +48,7 @@ export class ChatTemplate {
 
   /** Throws `BAD_REQUEST` with the template's own words when it refuses the messages. */
   render(messages: readonly Message[]): RenderedPrompt {
-    const escapes = new Escapes(this.#options.reserved)
+    const escapes = new Escapes(this.#options.reserved, this.#cuts)
     const safe = messages.map((message) => {
       const allowed = message.role === 'assistant' ? this.#options.assistantMayWrite : []
       const escape = (text: string): string => escapes.apply(text, allowed)
@@ -73,14 +75,17 @@ export class ChatTemplate {
   }
 }
 
+/** Every reserved name cut in two at every place, by the last character of the first half. */
+type Cuts = ReadonlyMap<string, readonly { readonly prefix: string; readonly rest: string }[]>
+
 class Escapes {
-  readonly #reserved: readonly string[]
+  readonly #cuts: Cuts
   readonly #pattern: RegExp | null
   readonly #nonce = randomBytes(12).toString('hex')
   readonly #originals: string[] = []
 
-  constructor(reserved: readonly string[]) {
-    this.#reserved = reserved
+  constructor(reserved: readonly string[], cuts: Cuts) {
+    this.#cuts = cuts
     const longestFirst = reserved
       .toSorted((a, b) => b.length - a.length)
       .map((name) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
@@ -94,14 +99,19 @@ class Escapes {
 
   /** A name cut in two, one half at the end of a message, one at the start of another, in case the template joins them. */
   splitJoins(messages: { content: string }[]): void {
+    const starts = messages.map(({ content }) => content.trimStart())
+    // Of all the messages that start with it two are enough: one of them is another than the one at hand.
+    const starters = new Map<string, readonly number[]>()
+    const startersOf = (rest: string): readonly number[] => {
+      const known = starters.get(rest) ?? firstTwo(starts, rest)
+      starters.set(rest, known)
+      return known
+    }
     for (const [i, left] of messages.entries()) {
       const end = left.content.trimEnd()
-      const tail = this.#reserved
-        .flatMap((name) => prefixes(name).map((prefix) => ({ prefix, rest: name.slice(prefix.length) })))
-        .find(
-          ({ prefix, rest }) =>
-            end.endsWith(prefix) && messages.some((right, j) => j !== i && right.content.trimStart().startsWith(rest)),
-        )
+      const tail = this.#cuts
+        .get(end.slice(-1))
+        ?.find(({ prefix, rest }) => end.endsWith(prefix) && startersOf(rest).some((j) => j !== i))
       if (tail === undefined) continue
       const at = end.length - tail.prefix.length
       left.content = left.content.slice(0, at) + this.#mark(tail.prefix) + left.content.slice(end.length)
@@ -136,8 +146,24 @@ function append(tokens: number[], more: readonly number[]): void {
   for (const token of more) tokens.push(token)
 }
 
-function prefixes(name: string): string[] {
-  return Array.from({ length: Math.max(0, name.length - 1) }, (_, i) => name.slice(0, i + 1))
+function cutsOf(reserved: readonly string[]): Cuts {
+  const cuts = new Map<string, { prefix: string; rest: string }[]>()
+  for (const name of reserved) {
+    for (let at = 1; at < name.length; at++) {
+      const cut = { prefix: name.slice(0, at), rest: name.slice(at) }
+      const last = cut.prefix.slice(-1)
+      const alike = cuts.get(last)
+      if (alike === undefined) cuts.set(last, [cut])
+      else alike.push(cut)
+    }
+  }
+  return cuts
+}
+
+function firstTwo(texts: readonly string[], start: string): readonly number[] {
+  const found: number[] = []
+  for (let i = 0; i < texts.length && found.length < 2; i++) if (texts[i]?.startsWith(start)) found.push(i)
+  return found
 }
 
 function halves(text: string): string[] {

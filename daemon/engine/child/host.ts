@@ -5,7 +5,7 @@ import { Credit } from './credit.js'
 import { Embedder } from './embedder.js'
 import { Generation } from './generation.js'
 import type { LoadedModel } from './model.js'
-import { buildPrompt, checkLength, knownTokens } from './prompt.js'
+import { buildPrompt, checkLength, knownTokens, refuseOversized } from './prompt.js'
 import { Slot, SlotTable } from './slot-table.js'
 import type { LoadOptions } from '../protocol.js'
 
@@ -67,6 +67,7 @@ export class EngineHost {
     signal.addEventListener('abort', () => running.credit.close(), { once: true })
     let slot: Slot | null = null
     try {
+      await refuseOversized(job.prompt, this.#loaded, signal)
       const prompt = buildPrompt(job.prompt, this.#loaded, this.#options.name)
       checkLength(prompt.tokens.length, this.#loaded.facts.contextLength)
       knownTokens(job.resume, this.#loaded)

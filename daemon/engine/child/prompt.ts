@@ -1,4 +1,5 @@
 /** From a job's prompt to tokens. Throws `BAD_REQUEST`, `NO_CHAT_TEMPLATE` or `CONTEXT_LENGTH_EXCEEDED`. */
+import { setImmediate } from 'node:timers/promises'
 import { EngineError } from '../errors.js'
 import type { GenerateJob } from '../port.js'
 import type { LoadedModel } from './model.js'
@@ -7,6 +8,37 @@ export interface Prompt {
   readonly tokens: readonly number[]
   /** The template's generation prompt has opened a thought. */
   readonly insideThought: boolean
+}
+
+/** Texts up to here are tokenised in one go. */
+const SMALL = 131_072
+/** Characters counted in one go: some milliseconds, during which no other stream of this host moves. */
+const PIECE = 16_384
+/** Pieces count a few tokens more than the whole; only what is far too long is refused by such a count. */
+const MARGIN = 2
+
+/**
+ * Refuses a prompt that is far too long before it is tokenised as a whole, which would hold up all other streams for
+ * seconds. Throws `CONTEXT_LENGTH_EXCEEDED` with the count so far.
+ */
+export async function refuseOversized(
+  prompt: GenerateJob['prompt'],
+  loaded: Pick<LoadedModel, 'model' | 'facts'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (prompt.kind === 'tokens') return
+  const texts = prompt.kind === 'text' ? [prompt.text] : prompt.messages.map(({ content }) => content)
+  if (texts.reduce((sum, text) => sum + text.length, 0) <= SMALL) return
+  const most = MARGIN * loaded.facts.contextLength
+  let tokens = 0
+  for (const text of texts) {
+    for (let at = 0; at < text.length; at += PIECE) {
+      tokens += loaded.model.tokenize(text.slice(at, at + PIECE), prompt.kind === 'text').length
+      if (tokens > most) throw EngineError.CONTEXT_LENGTH_EXCEEDED(tokens, loaded.facts.contextLength, 'at least')
+      await setImmediate()
+      signal.throwIfAborted()
+    }
+  }
 }
 
 export function buildPrompt(prompt: GenerateJob['prompt'], loaded: LoadedModel, name: string): Prompt {
