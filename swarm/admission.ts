@@ -1,6 +1,6 @@
 /** Who may connect: the allow-list, the bans, and how many at a time. */
 import b4a from 'b4a'
-import type { NoiseStream } from 'hyperswarm'
+import type { NoiseStream, PeerInfo } from 'hyperswarm'
 import { isBanned, strike, strikesOf } from './session/bans.js'
 import type { Bans } from './session/bans.js'
 
@@ -38,6 +38,12 @@ export class Admission {
     this.#perAddress.set(address, there + 1)
     stream.once('close', () => this.#leave(address))
     return true
+  }
+
+  /** Hyperswarm would remember a refusal for ever; our bans expire, and its memory of strangers shall not grow. */
+  onRefused(info: PeerInfo, peers: Map<string, PeerInfo>): void {
+    info.ban(false)
+    if (info.shouldGC()) peers.delete(b4a.toString(info.publicKey, 'hex'))
   }
 
   strike(key: string): void {

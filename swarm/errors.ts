@@ -17,6 +17,7 @@ export type SwarmErrorCode =
   | 'NETWORK_MISMATCH'
   | 'VERSION_MISMATCH'
   | 'HELLO_TIMEOUT'
+  | 'IDLE' // no offence: the session is not needed now
   | 'FLOODED' // over a rate limit for so long that it is no accident
   | 'REFUSED' // a refusal whose code this version does not know
   // What became of an ask
@@ -77,6 +78,10 @@ export class SwarmError extends Error {
 
   static HELLO_TIMEOUT(): SwarmError {
     return new SwarmError('HELLO_TIMEOUT', 'the peer connected and never said hello')
+  }
+
+  static IDLE(): SwarmError {
+    return new SwarmError('IDLE', 'the session has not been used for a while')
   }
 
   static FLOODED(what: string): SwarmError {

@@ -83,7 +83,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       : null
     this.#announcer = this.#own ? this.#announcerOf(this.#own) : null
     this.#swarm.on('connection', (stream: NoiseStream) => this.#onConnection(stream))
-    this.#swarm.on('ban', (info: PeerInfo) => this.#onRefused(info))
+    this.#swarm.on('ban', (info: PeerInfo) => this.#admission.onRefused(info, this.#swarm.peers))
   }
 
   ready(): Promise<void> {
@@ -228,17 +228,14 @@ export class SwarmNode extends EventEmitter implements Swarm {
   #keepHouse(): void {
     this.#known.prune()
     this.#announcer?.keep()
+    // A provider is there for others, who close what they do not need.
+    if (this.#own && this.#own.size > 0) return
+    for (const key of this.#sessions.cool(this.#known.list(), this.#now())) this.#swarm.peers.get(key)?.reconnect(false)
   }
 
   /** Offers of peers at hand first, then those of models somebody here asked for. */
   #usefulness(offer: Offer): number {
     return (this.#sessions.get(hex(offer.nodeKey)) ? 2 : 0) + (this.#lookups.has(offer.modelRoot) ? 1 : 0)
-  }
-
-  /** Hyperswarm would remember a refusal for ever; our bans expire, and its memory of strangers shall not grow. */
-  #onRefused(info: PeerInfo): void {
-    info.ban(false)
-    if (info.shouldGC()) this.#swarm.peers.delete(hex(info.publicKey))
   }
 }
 

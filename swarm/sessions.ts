@@ -1,9 +1,10 @@
 /** The peers this node is connected to, one session each. */
 import b4a from 'b4a'
-import type { SwarmError } from './errors.js'
+import { SwarmError } from './errors.js'
 import type { Offer, PeerView } from './port.js'
 import type { Session } from './session/session.js'
 import { within } from './waiting.js'
+import { surplus } from './warmth.js'
 
 /** How long newcomers may take to say hello and what they offer before a lookup goes on without them. */
 const SETTLE_MS = 1000
@@ -50,6 +51,20 @@ export class Sessions {
   destroy(reason: SwarmError): void {
     for (const session of this.#byKey.values()) session.destroy(reason)
     this.#wake()
+  }
+
+  /** Ends what a consumer does not need now; returns the keys. */
+  cool(offers: readonly Offer[], now: number): readonly string[] {
+    const models = new Map<string, string[]>()
+    for (const { nodeKey, modelRoot } of offers) {
+      const key = b4a.toString(nodeKey, 'hex')
+      models.set(key, [...(models.get(key) ?? []), b4a.toString(modelRoot, 'hex')])
+    }
+    const all = [...this.#byKey.values()]
+    const warmth = all.map(({ keyHex, idleSince }) => ({ key: keyHex, models: models.get(keyHex) ?? [], idleSince }))
+    const cold = surplus(warmth, now)
+    for (const key of cold) this.#byKey.get(key)?.destroy(SwarmError.IDLE())
+    return cold
   }
 
   views(offers: readonly Offer[], strikesOf: (keyHex: string) => number): readonly PeerView[] {

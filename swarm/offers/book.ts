@@ -55,6 +55,11 @@ export class OfferBook {
     return this.#perNode.size
   }
 
+  /** Whether the node has an offer in the book. */
+  knows(nodeKey: Uint8Array): boolean {
+    return this.#perNode.has(hex(nodeKey))
+  }
+
   /** Checks what is cheap first; the signature last. Throws the codes of `decode` for bytes that are no offer. */
   add(envelope: Envelope): { readonly verdict: Verdict; readonly signed: SignedOffer | null } {
     const node = hex(envelope.nodeKey)

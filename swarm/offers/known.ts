@@ -58,8 +58,9 @@ export class KnownOffers {
     if (changed) this.#onChange()
   }
 
-  /** The node went without a word. */
+  /** The node went without a word; says nothing about one that offers nothing. */
   doubt(nodeKey: Uint8Array): void {
+    if (!this.#book.knows(nodeKey)) return
     const ms = this.#doubts.doubt(nodeKey)
     if (ms === null) return
     this.#onChange()

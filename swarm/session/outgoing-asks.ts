@@ -4,7 +4,7 @@ import { randomBytes } from '../crypto.js'
 import { SwarmError } from '../errors.js'
 import type { AskBody, AskLimits, Offer } from '../port.js'
 import { sealAsk } from '../sealing.js'
-import { REQUEST_ID_BYTES } from '../wire/ask.js'
+import { MAX_DEADLINE_MS, REQUEST_ID_BYTES } from '../wire/ask.js'
 import type { Allowance } from './allowance.js'
 import type { Line } from './line.js'
 import { OutgoingAsk, WINDOW } from './outgoing-ask.js'
@@ -91,7 +91,7 @@ export class OutgoingAsks {
       offerId: offer.id,
       maxTokens: limits.maxTokens,
       maxCost: limits.maxCost,
-      deadlineMs: Math.max(1, Math.round(limits.deadlineMs)),
+      deadlineMs: Math.min(MAX_DEADLINE_MS, Math.max(1, Math.round(limits.deadlineMs))),
       resume: body.kind === 'generate' ? body.resume.length : 0,
       credit: WINDOW,
       payment: null,

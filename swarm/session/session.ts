@@ -54,6 +54,7 @@ export class Session {
   #hello: Hello | null = null
   #closed = false
   #ticker: NodeJS.Timeout | null = null
+  #idleSince: number | null
   #helloTimer: NodeJS.Timeout
 
   /** Null when the stream is gone already, or the peer has such a channel open. */
@@ -66,6 +67,7 @@ export class Session {
     this.key = line.stream.remotePublicKey
     this.keyHex = hex(this.key)
     this.since = host.now()
+    this.#idleSince = this.since
     this.#host = host
     this.#line = line
     this.#allowance = new Allowance(() => host.now())
@@ -111,6 +113,11 @@ export class Session {
 
   get hello(): Hello | null {
     return this.#hello
+  }
+
+  /** Unix milliseconds since when nothing is in flight; null = something is. */
+  get idleSince(): number | null {
+    return this.#idleSince
   }
 
   get counters(): { readonly asksIn: number; readonly asksOut: number } {
@@ -179,6 +186,7 @@ export class Session {
     if (busy === (this.#ticker !== null)) return
     if (this.#ticker) clearInterval(this.#ticker)
     this.#ticker = busy ? setInterval(() => this.#tick(), TICK_MS) : null
+    this.#idleSince = busy ? null : this.#host.now()
   }
 
   #tick(): void {

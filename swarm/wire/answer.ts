@@ -1,6 +1,7 @@
 /** Message 3: whether the provider takes the request. A refusal is an answer: its code says what to do. */
+import { code } from './code.js'
 import { message, record, union } from './codec.js'
-import { code, fixed, optional, string, uint } from './fields.js'
+import { fixed, optional, string, uint } from './fields.js'
 import { REQUEST_ID_BYTES } from './ask.js'
 
 export const MAX_DETAIL_BYTES = 1024

@@ -1,6 +1,7 @@
 /** Message 10: the asker wants no more. What was delivered is charged; nothing further is sent for the request. */
+import { code } from './code.js'
 import { message, record } from './codec.js'
-import { code, fixed } from './fields.js'
+import { fixed } from './fields.js'
 import { REQUEST_ID_BYTES } from './ask.js'
 
 export interface Cancel {

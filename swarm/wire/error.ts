@@ -1,6 +1,7 @@
 /** Message 12: what went wrong, with one request or (id of zeros) with the session, which then ends. */
+import { code } from './code.js'
 import { message, record } from './codec.js'
-import { code, fixed, string } from './fields.js'
+import { fixed, string } from './fields.js'
 import { REQUEST_ID_BYTES } from './ask.js'
 import { MAX_DETAIL_BYTES } from './answer.js'
 

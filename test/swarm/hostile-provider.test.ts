@@ -5,10 +5,10 @@ import b4a from 'b4a'
 import type { SwarmNode } from '../../swarm/node.js'
 import type { AnswerEvent, AskBody, AskLimits } from '../../swarm/port.js'
 import { endingMessage } from '../../swarm/wire/done.js'
-import { frameMessage } from '../../swarm/wire/frame.js'
-import type { FrameBody } from '../../swarm/wire/frame.js'
 import { HostilePeer } from '../helpers/hostile-peer.js'
 import type { Heard } from '../helpers/hostile-peer.js'
+import { speaker } from '../helpers/hostile-speaker.js'
+import type { Speaker } from '../helpers/hostile-speaker.js'
 import { LIMITS, askOf, loopbackSwarm, textBody } from '../helpers/loopback-swarm.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
@@ -51,35 +51,6 @@ async function told(
     return { events, code: error instanceof Error && 'code' in error ? String(error.code) : 'no code' }
   } finally {
     await speaking
-  }
-}
-
-interface Speaker {
-  accept(): void
-  frame(sequence: number, index: number, frame?: Partial<Extract<FrameBody, { kind: 'text' }>>): void
-  vectors(sequence: number, index: number, vectors: readonly Float32Array[]): void
-  done(sequence: number): void
-}
-
-function speaker({ line, ask, response }: Heard): Speaker {
-  const { id } = ask
-  const send = (sequence: number, index: number, body: FrameBody): void =>
-    line.say('tokens', { id, sequence, index, sealed: response.seal(frameMessage, body, 'tokens', index, sequence) })
-  return {
-    accept: () => line.say('answer', { kind: 'accepted', id, queuePosition: 0 }),
-    frame: (sequence, index, frame = {}) =>
-      send(sequence, index, { kind: 'text', channel: 'text', tokens: [7], text: 'so ', positions: null, ...frame }),
-    vectors: (sequence, index, vectors) => send(sequence, index, { kind: 'vectors', vectors }),
-    done: (sequence) =>
-      line.say('done', {
-        id,
-        sequence,
-        finish: 'stop',
-        usage: { prompt: 1, cached: 0, output: 1, thought: 0 },
-        providerMs: 1,
-        receipt: null,
-        sealed: response.seal(endingMessage, { stopText: null }, 'done', 0, sequence),
-      }),
   }
 }
 
