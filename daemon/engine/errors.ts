@@ -93,7 +93,7 @@ export class EngineError extends Error {
   static NO_CHAT_TEMPLATE(model: string): EngineError {
     return new EngineError(
       'NO_CHAT_TEMPLATE',
-      `${model} has no chat template (it is a base model): use /v1/completions with plain text instead`,
+      `${model} has no chat template that can be used, as base models have none: use /v1/completions with plain text`,
     )
   }
 

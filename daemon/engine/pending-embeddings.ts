@@ -40,7 +40,7 @@ export class PendingEmbeddings {
   }
 
   failAll(error: Error): void {
-    for (const id of [...this.#pending.keys()]) this.fail(id, error)
+    for (const id of this.#pending.keys()) this.fail(id, error)
   }
 
   #take(id: number): Pending | undefined {

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { EngineError } from '../../daemon/engine/errors.js'
 import { LlamaEngine } from '../../daemon/engine/host.js'
 import type { EngineEvent } from '../../daemon/engine/port.js'
 import type { ModelProgress } from '../../daemon/engine/model/identity.js'
 import { ask, chat, collect, job, PLAIN_SAMPLING, WILD_SAMPLING } from '../helpers/engine.js'
-import { ggufFile, modelEntries } from '../helpers/gguf.js'
 import { GEMMA, missing, modelPath, SMOLLM2 } from '../helpers/models.js'
 
 const END = 2
@@ -246,31 +242,6 @@ void describe('Gemma, a base model with another vocabulary and a sliding window'
     const second = await ask(engine, { prompt, sampling: WILD_SAMPLING, maxTokens: 6 })
     assert.ok(first.done.usage.prompt > 600 && second.cached > 512)
     assert.deepEqual(second.tokens, first.tokens)
-  })
-})
-
-void describe('a model that cannot be run', () => {
-  void test('is a clear error from ready(), and generate says that nothing is loaded', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'swarmd-broken-'))
-    t.after(() => rm(folder, { recursive: true, force: true }))
-    const path = join(folder, 'broken.gguf')
-    const attempt = async (bytes: Buffer): Promise<void> => {
-      await writeFile(path, bytes)
-      const engine = new LlamaEngine({ path, threads: 1, slots: 1, contextSize: 64, gpu: 'off' })
-      try {
-        await engine.ready()
-      } catch (error) {
-        await assert.rejects(ask(engine), failed('ENGINE_NOT_READY', /./))
-        throw error
-      } finally {
-        await engine.close()
-      }
-    }
-    await assert.rejects(attempt(Buffer.alloc(100, 'x')), failed('MODEL_INVALID', /not a GGUF/))
-    // Well-formed, but its tensors are not those of a llama.
-    await assert.rejects(attempt(ggufFile(modelEntries())), failed('MODEL_LOAD_FAILED', /tiny-llama/))
-    const unknown = [{ key: 'general.architecture', text: 'perceptron' }]
-    await assert.rejects(attempt(ggufFile(unknown)), failed('MODEL_LOAD_FAILED', /./))
   })
 })
 

@@ -28,25 +28,33 @@ export interface LoadedModel {
   readonly facts: LoadedFacts
 }
 
+const NATIVE_REASON = /error loading model: (?:error loading model \w+: )?([^]*)$/
+
 export interface LoadHooks {
   readonly onProgress: (fraction: number) => void
   readonly log: (level: LogLevel, text: string) => void
 }
 
 export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise<LoadedModel> {
+  // The library's errors do not say why; what the native code said on the way does.
+  let complaints: string[] = []
   const llama = await getLlama({
     gpu: options.gpu === 'off' ? false : 'auto',
     build: 'never',
     progressLogs: false,
     logLevel: LlamaLogLevel.warn,
-    logger: (level, text) => hooks.log(level === LlamaLogLevel.warn ? 'warn' : 'error', text),
+    logger: (level, text) => {
+      complaints.push(text)
+      hooks.log(level === LlamaLogLevel.warn ? 'warn' : 'error', text)
+    },
   })
-  const model = await openModel(llama, options, hooks)
+  const model = await openModel(llama, options, hooks, complaints)
+  complaints = []
   const vocabulary = readVocabulary(model)
   const { lanes, pace, shape, context } = await openLanes(llama, model, options)
   const source = model.fileInfo.metadata.tokenizer.chat_template
   const markers = detectMarkers(source ?? '', (name) => vocabulary.find(name) !== null)
-  const template = source === undefined ? null : chatTemplate(source, model, vocabulary)
+  const template = source === undefined ? null : chatTemplate(source, model, vocabulary, hooks)
   return {
     llama,
     model,
@@ -69,7 +77,12 @@ export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise
   }
 }
 
-async function openModel(llama: Llama, options: LoadOptions, hooks: LoadHooks): Promise<LlamaModel> {
+async function openModel(
+  llama: Llama,
+  options: LoadOptions,
+  hooks: LoadHooks,
+  complaints: readonly string[],
+): Promise<LlamaModel> {
   try {
     return await llama.loadModel({
       modelPath: options.path,
@@ -80,7 +93,10 @@ async function openModel(llama: Llama, options: LoadOptions, hooks: LoadHooks): 
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     if (/memory|vram/i.test(message)) throw EngineError.OUT_OF_MEMORY(`${options.name} does not fit: ${message}`, 0, 0)
-    throw EngineError.MODEL_LOAD_FAILED(`${options.name} could not be loaded: ${message}`)
+    const native = complaints.map((line) => NATIVE_REASON.exec(line)?.[1]).find((words) => words !== undefined)
+    const words = `${options.name} cannot be run by this release of llama.cpp: ${(native ?? message).trim()}`
+    if (native !== undefined) throw EngineError.MODEL_UNSUPPORTED(words)
+    throw EngineError.MODEL_LOAD_FAILED(words)
   }
 }
 
@@ -92,7 +108,13 @@ function readVocabulary(model: LlamaModel): Vocabulary {
   return new Vocabulary({ model: kind, tokens, types: (types ?? []).map(Number) })
 }
 
-function chatTemplate(source: string, model: LlamaModel, vocabulary: Vocabulary): ChatTemplate {
+/** Null when the template cannot be used: the model still completes text. */
+function chatTemplate(
+  source: string,
+  model: LlamaModel,
+  vocabulary: Vocabulary,
+  hooks: LoadHooks,
+): ChatTemplate | null {
   const reserved = new Set<string>()
   for (let token = 0; token < vocabulary.size; token++) {
     const name = vocabulary.name(token)
@@ -101,13 +123,19 @@ function chatTemplate(source: string, model: LlamaModel, vocabulary: Vocabulary)
     if (name !== '' && (vocabulary.kind(token) === 'control' || steers)) reserved.add(name)
   }
   const text = (token: Token | null): string => (token === null ? '' : vocabulary.name(token))
-  return new ChatTemplate({
+  const options = {
     source,
-    tokenise: (part, special) => (part === '' ? [] : model.tokenize(part, special)),
+    tokenise: (part: string, special: boolean) => (part === '' ? [] : model.tokenize(part, special)),
     reserved: [...reserved],
     assistantMayWrite: THOUGHT_MARKERS.flatMap(({ open, close }) => [open, close]),
     variables: { bos_token: text(model.tokens.bos), eos_token: text(model.tokens.eos) },
-  })
+  }
+  try {
+    return new ChatTemplate(options)
+  } catch (error) {
+    hooks.log('warn', `chat is off: ${error instanceof Error ? error.message : String(error)}`)
+    return null
+  }
 }
 
 function runtimeOf(llama: Llama, context: LlamaContext, options: LoadOptions, chunk: number): Runtime {

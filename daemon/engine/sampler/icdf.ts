@@ -4,6 +4,7 @@
  * top-p, min-p, then the inverse CDF of one uniform number over the candidates by (probability descending, id ascending).
  */
 import type { Sampling } from '../../../proxy/port.js'
+import { EngineError } from '../errors.js'
 import { exp, log } from './arithmetic.js'
 import { CANDIDATES, Candidates } from './candidates.js'
 import { Uniform } from './uniform.js'
@@ -59,7 +60,9 @@ export class IcdfSampler {
       if (bias !== 0 && this.#unbiased(token)) all.push(token, logit, logit + bias)
       else all.push(token, logit - bias, logit)
     }
-    if (all.length === 0) throw new RangeError('the model gave no logits')
+    if (all.length === 0 || Number.isNaN(all.logits[0])) {
+      throw EngineError.MODEL_INVALID('the model computes no numbers: its weights are damaged')
+    }
     this.#rank(all)
     if (this.#penalised) this.#penalise(all)
     all.sort()
