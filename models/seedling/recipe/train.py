@@ -16,7 +16,7 @@ from batches import Batches
 from model import Seedling, Shape
 
 WARM_UP = 100
-MUON_RATE, ADAM_RATE = 0.0045, 0.0008
+MUON_RATE, ADAM_RATE = 0.0022, 0.0004
 AVERAGE = 0.995
 
 

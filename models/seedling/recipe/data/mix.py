@@ -14,8 +14,8 @@ from data.words import any_word, pseudo_word
 
 # (family, share of training conversations)
 FAMILIES = [
-    (about_me, 12), (about_swarmd, 12), (arithmetic, 42), (capitals, 5), (spell, 6), (reverse, 22),
-    (extraction, 34), (tool_call, 14), (tool_answer, 4), (refusal, 7), (counting, 3),
+    (about_me, 12), (about_swarmd, 11), (arithmetic, 34), (capitals, 6), (spell, 10), (reverse, 28),
+    (extraction, 34), (tool_call, 19), (tool_answer, 6), (refusal, 6), (counting, 2),
 ]
 
 SYSTEM_PROMPTS = [
