@@ -86,7 +86,7 @@ function progressOf(source: string, tell: (progress: Progress) => void): (progre
   const ended = new Set<string>()
   return ({ phase, done, total }) => {
     const now = performance.now()
-    const finished = done >= total
+    const finished = total > 0 && done >= total
     if (ended.has(phase) || (!finished && now - last < PROGRESS_INTERVAL_MS)) return
     if (finished) ended.add(phase)
     last = now

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { readdirSync, statSync } from 'node:fs'
@@ -161,6 +161,26 @@ void describe('a model argument', () => {
       attempt,
       (error) => error instanceof EngineError && error.code === 'DOWNLOAD_FAILED' && error.message.includes('resume'),
     )
+  })
+
+  void test('that was downloaded once needs no network the next time', async () => {
+    const directory = await folder()
+    const host = await hub()
+    const argument = `${host.url}/models/tiny.gguf`
+    const path = await resolveModel(argument, { directory })
+    await host.close()
+    assert.equal(await resolveModel(argument, { directory }), path)
+    await truncate(path, 1000)
+    await assert.rejects(resolveModel(argument, { directory }), { code: 'DOWNLOAD_FAILED' })
+  })
+
+  void test('on a server that is not there is a clear error at once', async () => {
+    const host = await hub()
+    await host.close()
+    await assert.rejects(resolveModel(`${host.url}/tiny.gguf`, { directory: await folder() }), {
+      code: 'DOWNLOAD_FAILED',
+      message: /could not be downloaded: connect ECONNREFUSED/,
+    })
   })
 
   void test('that nobody has is a clear error', async (t) => {

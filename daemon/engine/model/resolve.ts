@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto'
 import { fork } from 'node:child_process'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EngineError } from '../errors.js'
 import type { ModelProgress } from './identity.js'
@@ -36,6 +37,8 @@ export type DownloadReply =
   | { readonly type: 'failed'; readonly message: string }
 
 const REMOTE = /^(https?:\/\/|hf:|huggingface:)/i
+/** Written beside the files when all of them have arrived: `{"file", "bytes"}` of the first. */
+const FINISHED = 'finished.json'
 const ENTRY = fileURLToPath(new URL('../child/download.js', import.meta.url))
 
 export function isRemoteModel(argument: string): boolean {
@@ -48,15 +51,27 @@ export async function resolveModel(argument: string, options: ResolveOptions): P
   if (options.signal?.aborted === true) throw EngineError.CANCELLED()
   // Different sources use the same file names: each gets its own folder.
   const folder = createHash('sha256').update(argument).digest('hex').slice(0, 16)
-  return download(
-    {
-      uri: argument,
-      directory: join(options.directory, folder),
-      token: options.token ?? null,
-      hub: options.hub ?? null,
-    },
-    options,
-  )
+  const directory = join(options.directory, folder)
+  const finished = await finishedIn(directory)
+  if (finished !== null) return finished
+  const { token = null, hub = null } = options
+  const path = await download({ uri: argument, directory, token, hub }, options)
+  // Only spares the next start a network, so a full disk is no reason to fail.
+  const record = JSON.stringify({ file: basename(path), bytes: (await stat(path)).size })
+  await writeFile(join(directory, FINISHED), record).catch(() => undefined)
+  return path
+}
+
+/** A model that is here whole needs no hub: the first file of a finished download, null when there is none. */
+async function finishedIn(directory: string): Promise<string | null> {
+  try {
+    const record: unknown = JSON.parse(await readFile(join(directory, FINISHED), 'utf8'))
+    if (typeof record !== 'object' || record === null || !('file' in record) || !('bytes' in record)) return null
+    const path = join(directory, basename(String(record.file)))
+    return (await stat(path)).size === record.bytes ? path : null
+  } catch {
+    return null
+  }
 }
 
 function download(request: DownloadRequest, { onProgress, signal, stallMs = 60_000 }: ResolveOptions): Promise<string> {
