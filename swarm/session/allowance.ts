@@ -4,8 +4,8 @@ import { take } from './rate.js'
 import type { Rate } from './rate.js'
 
 const RATES = {
-  /** A small ask is opened in a fraction of a millisecond. */
-  asks: { perSecond: 4000, burst: 512 },
+  /** Above what an instant engine answers: places in flight are the real limit, this one is against floods. */
+  asks: { perSecond: 20_000, burst: 2000 },
   offers: { perSecond: 2, burst: 40 },
   /** Also other things that this version only declines. */
   challenges: { perSecond: 1, burst: 4 },

@@ -8,18 +8,19 @@ export interface Rate {
   readonly burst: number
 }
 
-/** Unix milliseconds at which the bucket would be empty; 0 at first. */
+/** Unix microseconds at which the bucket would be empty; 0 at first. Whole numbers, so that sums stay exact. */
 export type RateState = number
 
-/** `retryAfterMs` is null when the event conforms; only then does `state` move. */
+/** `now` in Unix milliseconds. `retryAfterMs` is null when the event conforms; only then does `state` move. */
 export function take(
   rate: Rate,
   state: RateState,
   now: number,
 ): { readonly state: RateState; readonly retryAfterMs: number | null } {
-  const interval = 1000 / rate.perSecond
-  const due = Math.max(state, now) + interval
-  const early = due - now - rate.burst * interval
-  if (early > 1e-6) return { state, retryAfterMs: Math.ceil(early) }
+  const at = Math.round(now * 1000)
+  const interval = Math.round(1_000_000 / rate.perSecond)
+  const due = Math.max(state, at) + interval
+  const early = due - at - rate.burst * interval
+  if (early > 0) return { state, retryAfterMs: Math.ceil(early / 1000) }
   return { state: due, retryAfterMs: null }
 }

@@ -21,6 +21,17 @@ test('a rate lets a burst through at once, then one per interval', () => {
   assert.deepEqual(allowed, [true, true, true, false, false, true, false])
 })
 
+test('a fine rate is exact at the clock of today', () => {
+  const rate = { perSecond: 20_000, burst: 2000 }
+  let state = 0
+  for (let i = 0; i < 2000; i++) {
+    const next = take(rate, state, 1_795_000_000_000)
+    assert.equal(next.retryAfterMs, null)
+    state = next.state
+  }
+  assert.equal(take(rate, state, 1_795_000_000_000).retryAfterMs, 1)
+})
+
 test('in any span of time no more pass than the burst and the rate allow, and a retry-after is honest', () => {
   const rate = { perSecond: 4, burst: 2 }
   fc.assert(
