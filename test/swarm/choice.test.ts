@@ -130,6 +130,19 @@ test('equal providers share the load: of a thousand draws none gets nothing or n
   for (const count of counts.values()) assert.ok(count > 150 && count < 400, `${count} of 1000`)
 })
 
+test('of the two drawn the better one is taken, whichever was drawn first', () => {
+  const offers = [offer(1), offer(2), offer(3)]
+  const graded = records({ 1: { ttftMs: 100 }, 2: { ttftMs: 200 }, 3: { ttftMs: 300 } })
+  const drawing = (...draws: readonly number[]): number | null => {
+    const left = [...draws]
+    return choose(routeRequest(), offers, graded, NOW, () => left.shift() ?? 0).chosen?.nodeKey[0] ?? null
+  }
+  assert.equal(drawing(0, 0.99), 1)
+  assert.equal(drawing(0.99, 0), 1)
+  assert.equal(drawing(0.99, 0.99), 2)
+  assert.equal(drawing(0.5, 0.99), 2)
+})
+
 const small = fc.nat({ max: 3 })
 const record: fc.Arbitrary<ProviderRecord> = fc.record({
   ttftMs: fc.option(fc.constantFrom(1, 100, 900)),
