@@ -30,9 +30,12 @@ async function withEngine<T>(options: LlamaEngineOptions, use: (engine: LlamaEng
   }
 }
 
-for (const [name, path, skip, length] of [
-  ['SmolLM2', modelPath(SMOLLM2), missing(SMOLLM2), 24],
-  ['seedling', SEEDLING, seedlingMissing(), 24],
+/** F16 weights, as the seedling has, are multiplied by another kernel when a stream decodes alone: see docs/sampling.md. */
+const OTHER_KERNEL_ALONE = 'its F16 weights have a kernel of their own for one stream'
+
+for (const [name, path, skip, length, skipShared] of [
+  ['SmolLM2', modelPath(SMOLLM2), missing(SMOLLM2), 24, false],
+  ['seedling', SEEDLING, seedlingMissing(), 24, OTHER_KERNEL_ALONE],
 ] as const) {
   void describe(name, { skip }, () => {
     const engine = new LlamaEngine({ ...BASE, path, slots: 4 })
@@ -54,7 +57,7 @@ for (const [name, path, skip, length] of [
       for (const number of [3, 1, 2, 1]) assert.deepEqual(await tokensOf(engine, number, length), alone[number - 1])
     })
 
-    void test('the answer is the same while other streams share its batches', async () => {
+    void test('the answer is the same while other streams share its batches', { skip: skipShared }, async () => {
       const others = [11, 12].map((number) => tokensOf(engine, number, length * 2))
       const shared = await Promise.all([1, 2].map((number) => tokensOf(engine, number, length)))
       await Promise.all(others)

@@ -182,14 +182,35 @@ describe('batches', () => {
     while (pacer.strategy({ items: [item(0, 1)], size: 32 }).length === 0) assert.ok(++rounds < 1000)
   })
 
-  void test('prompts and running answers take turns, and never share a batch', () => {
-    const pacer = new BatchPacer(() => undefined)
+  /** Which ids each of `rounds` batches holds, when a chunk takes `chunk` milliseconds and a token `token`. */
+  const schedule = (rounds: number, chunk: number, token: number): number[][] => {
+    let now = 0
+    const pacer = new BatchPacer(
+      () => undefined,
+      () => now,
+    )
     pacer.enter(0)
     const items = [item(0, 1), item(1, 32), item(2, 32)]
-    const batches = [1, 2, 3, 4, 5].map(() =>
-      pacer.strategy({ items, size: 32 }).map((entry) => entry.item.evaluationPriority),
-    )
-    assert.deepEqual(batches, [[0], [1], [0], [2], [0]])
+    return Array.from({ length: rounds }, () => {
+      const ids = pacer.strategy({ items, size: 32 }).map((entry) => entry.item.evaluationPriority)
+      now += ids.some((id) => Number(id) === 0) ? token : chunk
+      return ids
+    })
+  }
+
+  void test('prompts and running answers never share a batch, and prompts take turns among themselves', () => {
+    assert.deepEqual(schedule(6, 10, 10).slice(1), [[1], [0], [2], [0], [1]])
+  })
+
+  void test('after a chunk the answers get as long as it took, within bounds', () => {
+    const tokens = (chunk: number, token: number): number => {
+      const batches = schedule(40, chunk, token).map(([id]) => id)
+      const [from, to] = [1, 2].map((id) => batches.findIndex((other) => Number(other) === id))
+      return (to ?? 0) - (from ?? 0) - 1
+    }
+    assert.equal(tokens(100, 25), 4)
+    assert.equal(tokens(10, 25), 1)
+    assert.equal(tokens(10_000, 25), 8)
   })
 })
 
