@@ -142,11 +142,25 @@ function priceView(prices: Readonly<Record<keyof Prices, bigint>>): PriceView {
 }
 
 function consumerCounts(counters: ConsumerCounters): RequestCounts {
-  const { active, answered, failed, tokensIn, tokensOut } = counters
-  return { active, total: answered + failed, failed, promptTokens: tokensIn, outputTokens: tokensOut }
+  const { active, answered, failed, cancelled, tokensIn, tokensOut } = counters
+  return {
+    active,
+    total: answered + failed + cancelled,
+    failed,
+    cancelled,
+    promptTokens: tokensIn,
+    outputTokens: tokensOut,
+  }
 }
 
 function providerCounts(counters: ProviderCounters): RequestCounts {
-  const { active, served, failed, tokensIn, tokensOut } = counters
-  return { active, total: served + failed, failed, promptTokens: tokensIn, outputTokens: tokensOut }
+  const { active, served, failed, cancelled, tokensIn, tokensOut } = counters
+  return {
+    active,
+    total: served + failed + cancelled,
+    failed,
+    cancelled,
+    promptTokens: tokensIn,
+    outputTokens: tokensOut,
+  }
 }

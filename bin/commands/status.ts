@@ -87,5 +87,5 @@ function servedWords(model: ServedModelView): string {
 
 function counts(count: RequestCounts): string {
   const tokens = `${count.promptTokens} tokens in, ${count.outputTokens} out`
-  return `${plural(count.total, 'request')} (${count.active} active, ${count.failed} failed), ${tokens}`
+  return `${plural(count.total, 'request')} (${count.active} active, ${count.failed} failed, ${count.cancelled} cancelled), ${tokens}`
 }

@@ -40,6 +40,8 @@ export interface ConsumerCounters {
   active: number
   answered: number
   failed: number
+  /** The caller went away. */
+  cancelled: number
   tokensIn: number
   tokensOut: number
 }
@@ -54,7 +56,7 @@ interface Call {
 const DEFAULT_DEADLINE_MS = 3_600_000
 
 export class Consumer implements Backend {
-  readonly counters: ConsumerCounters = { active: 0, answered: 0, failed: 0, tokensIn: 0, tokensOut: 0 }
+  readonly counters: ConsumerCounters = { active: 0, answered: 0, failed: 0, cancelled: 0, tokensIn: 0, tokensOut: 0 }
   #options: ConsumerOptions
   #directory: Directory
   #started: number
@@ -112,7 +114,7 @@ export class Consumer implements Backend {
         if (told) yield told
       }
     } finally {
-      this.#end(call, answered)
+      this.#end(call, answered, signal.aborted)
     }
   }
 
@@ -133,7 +135,7 @@ export class Consumer implements Backend {
       }
       throw ConsumerError.NO_PROVIDER(request.model, ['an answer without its vectors'], 1000)
     } finally {
-      this.#end(call, answered)
+      this.#end(call, answered, signal.aborted)
     }
   }
 
@@ -146,10 +148,11 @@ export class Consumer implements Backend {
     }
   }
 
-  #end({ tally, deadline }: Call, answered: boolean): void {
+  #end({ tally, deadline }: Call, answered: boolean, gone: boolean): void {
     deadline.end()
     this.counters.active--
     if (answered) this.counters.answered++
+    else if (gone) this.counters.cancelled++
     else this.counters.failed++
     this.counters.tokensIn += tally.usage.prompt
     this.counters.tokensOut += tally.usage.output

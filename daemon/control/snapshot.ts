@@ -109,8 +109,11 @@ export interface PeerSummary {
 
 export interface RequestCounts {
   readonly active: number
+  /** Ended, in whichever way. */
   readonly total: number
   readonly failed: number
+  /** Ended because the asker went away or changed its mind: nobody's failure. */
+  readonly cancelled: number
   readonly promptTokens: number
   readonly outputTokens: number
 }

@@ -21,6 +21,8 @@ export interface ServedModel {
 export interface ProviderCounters {
   served: number
   failed: number
+  /** The asking peer cancelled, or is gone. */
+  cancelled: number
   active: number
   tokensIn: number
   tokensOut: number
@@ -31,7 +33,7 @@ const AWAY = 'This provider does not serve the model right now; its engine may b
 const AWAY_RETRY_MS = 2000
 
 export class Provider {
-  readonly counters: ProviderCounters = { served: 0, failed: 0, active: 0, tokensIn: 0, tokensOut: 0 }
+  readonly counters: ProviderCounters = { served: 0, failed: 0, cancelled: 0, active: 0, tokensIn: 0, tokensOut: 0 }
   #models: (rootHex: string) => ServedModel | null
   #onChange: () => void
 
@@ -62,7 +64,8 @@ export class Provider {
       this.counters.served++
     } catch (error) {
       const { code, detail, retryAfterMs } = refusalOf(error)
-      this.counters.failed++
+      if (ask.signal.aborted) this.counters.cancelled++
+      else this.counters.failed++
       if (accepted) ask.fail(code, detail)
       else ask.refuse(code, detail, retryAfterMs)
     } finally {

@@ -155,6 +155,24 @@ test('the deadline aborts the provider and names itself', async () => {
   await assert.rejects(collect(consumer(router).generate(request({ routing }), never)), { code: 'DEADLINE_EXCEEDED' })
 })
 
+test('a caller who hangs up is counted as such, and not as a failure', async () => {
+  const caller = new AbortController()
+  const router = new FakeRouter([
+    [
+      'a',
+      async function* (_body, _limits, signal) {
+        yield { type: 'prefill', done: 0, total: 1, cached: 0 }
+        caller.abort()
+        throw signal.reason
+      },
+    ],
+  ])
+  const node = consumer(router)
+  await assert.rejects(collect(node.generate(request(), caller.signal)), { code: 'CANCELLED' })
+  const { active, answered, failed, cancelled } = node.counters
+  assert.deepEqual({ active, answered, failed, cancelled }, { active: 0, answered: 0, failed: 0, cancelled: 1 })
+})
+
 test('a model without a chat template refuses a chat and says what to use', async () => {
   const router = new FakeRouter([['a', emits([1], 'stop')]])
   router.known = [offer({ features: ['completion'] })]

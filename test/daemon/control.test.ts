@@ -16,7 +16,7 @@ import type { ControlSource } from '../../daemon/control/server.js'
 import type { NodeSnapshot } from '../../daemon/control/snapshot.js'
 import { controlAddress } from '../../daemon/paths.js'
 
-const COUNTS = { active: 0, total: 0, failed: 0, promptTokens: 0, outputTokens: 0 }
+const COUNTS = { active: 0, total: 0, failed: 0, cancelled: 0, promptTokens: 0, outputTokens: 0 }
 
 class FakeNode implements ControlSource {
   version = 1
