@@ -2,6 +2,7 @@
  * From a model's word on the command line to an engine that answers: the mock, or a GGUF (downloaded first when it is
  * elsewhere) in an engine host.
  */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { identifyModel } from './engine/model/identity.js'
 import type { ModelIdentity, ModelProgress } from './engine/model/identity.js'
@@ -63,7 +64,7 @@ async function llamaEngine(model: ModelOptions, context: OpenEngineContext): Pro
   const identity = await identifyModel(path, { cacheFile, onProgress, signal })
   return new LlamaEngine({
     path: identity.path,
-    threads: model.threads,
+    ...coresOf(model, context.share),
     slots: model.slots,
     contextSize: model.contextLength,
     rootCacheFile: cacheFile,
@@ -71,6 +72,15 @@ async function llamaEngine(model: ModelOptions, context: OpenEngineContext): Pro
     onProgress,
     log: (level, text) => log[level]({ model: identity.name }, text),
   })
+}
+
+/** Several models share the cores: each gets its part, and computes in one lane. */
+function coresOf(
+  { threads }: ModelOptions,
+  share: number,
+): { readonly threads: number | null; readonly lanes?: number } {
+  if (share <= 1) return { threads }
+  return { threads: threads ?? Math.max(1, Math.floor((availableParallelism() - 1) / share)), lanes: 1 }
 }
 
 /** A model whose own description calls it a toy is labelled so wherever a person meets it. */

@@ -18,6 +18,8 @@ const REFUSALS: Readonly<Record<string, { code: RefusalCode; retryAfterMs: numbe
   BAD_REQUEST: { code: 'BAD_REQUEST', retryAfterMs: 0 },
   NO_CHAT_TEMPLATE: { code: 'UNSUPPORTED', retryAfterMs: 0 },
   UNSUPPORTED: { code: 'UNSUPPORTED', retryAfterMs: 0 },
+  EMBEDDINGS_UNSUPPORTED: { code: 'UNSUPPORTED', retryAfterMs: 0 },
+  ENGINE_CLOSED: { code: 'MODEL_UNLOADING', retryAfterMs: 0 },
   QUEUE_FULL: { code: 'BUSY', retryAfterMs: BUSY_RETRY_MS },
   ENGINE_NOT_READY: { code: 'BUSY', retryAfterMs: BUSY_RETRY_MS },
   ENGINE_CRASHED: { code: 'ENGINE_FAILED', retryAfterMs: BUSY_RETRY_MS },
