@@ -171,13 +171,16 @@ for (const [name, OpenAI] of VERSIONS) {
 
   test(`${name}: the same seed gives the same answer, and n choices differ in seed`, async () => {
     const ask = { ...capital(), temperature: 2, seed: 7, max_tokens: 12 }
-    const texts = async (n: number): Promise<(string | null | undefined)[]> =>
-      (await open().chat.completions.create({ ...ask, n })).choices.map(({ message }) => message.content)
+    const answer = async (n: number): Promise<{ texts: unknown[]; seeds: unknown }> => {
+      const completion = await open().chat.completions.create({ ...ask, n })
+      const { swarmd } = completion as unknown as { swarmd: { seeds: unknown } }
+      return { texts: completion.choices.map(({ message }) => message.content), seeds: swarmd.seeds }
+    }
     // One after the other: beside other streams the seedling's F16 kernels now and then part ways (docs/sampling.md).
-    assert.deepEqual(await texts(1), await texts(1))
-    const choices = await texts(2)
-    assert.equal(choices.length, 2)
-    assert.notEqual(choices[0], choices[1])
+    assert.deepEqual(await answer(1), await answer(1))
+    const choices = await answer(2)
+    assert.equal(choices.texts.length, 2)
+    assert.deepEqual(choices.seeds, ['7', '8'])
   })
 
   test(`${name}: completions echo, stop and count`, async () => {
