@@ -8,7 +8,7 @@ import safetyCatch from 'safety-catch'
 
 /** Peers that a lookup connects to, per topic: a random handful, not all of them. */
 const CANDIDATES = 8
-const FIRST_PAUSE_MS = 500
+const FIRST_PAUSE_MS = 250
 const LAST_PAUSE_MS = 30_000
 
 export class Watch {

@@ -5,37 +5,18 @@
 import type { AskBody, AskLimits, AskUsage, IncomingAsk, Offer, RefusalCode } from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
-import { MAX_DETAIL_BYTES } from '../wire/answer.js'
+import { MAX_RETRY_AFTER_MS, shortDetail } from '../wire/answer.js'
 import { MAX_CREDIT } from '../wire/ask.js'
 import { endingMessage } from '../wire/done.js'
 import { frameMessage } from '../wire/frame.js'
 import type { Progress } from '../wire/progress.js'
 import { STALL_MS, arrived, stepIncoming } from './incoming.js'
 import type { Incoming } from './incoming.js'
-import type { Line } from './line.js'
+import type { IncomingLine, IncomingOptions } from './incoming-line.js'
 import { frameCost } from './outgoing.js'
 import { Outbox } from './outbox.js'
 import type { TextPiece } from './outbox.js'
 import { Room } from './room.js'
-
-/** What the ask needs of its session. */
-export interface IncomingLine {
-  readonly wire: Pick<Line, 'drained' | 'send'>
-  now(): number
-  /** Calls `flush` at the end of this turn of the event loop. */
-  schedule(ask: SessionIncomingAsk): void
-  ended(ask: SessionIncomingAsk): void
-}
-
-export interface IncomingOptions {
-  readonly id: Uint8Array
-  readonly peer: Uint8Array
-  readonly offer: Offer
-  readonly body: AskBody
-  readonly limits: AskLimits
-  readonly credit: number
-  readonly response: ResponseSeal
-}
 
 /** The end that waits until all output is out. */
 interface Finish {
@@ -85,13 +66,14 @@ export class SessionIncomingAsk implements IncomingAsk {
 
   refuse(code: RefusalCode, detail: string, retryAfterMs?: number): void {
     const act = this.#act({ type: 'refuse' })
-    const said = short(detail)
+    const said = shortDetail(detail)
     if (act === 'send') {
       this.#line.wire.send('answer', {
         kind: 'refused',
         id: this.id,
         code,
-        retryAfterMs: retryAfterMs ?? null,
+        retryAfterMs:
+          retryAfterMs === undefined ? null : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, Math.ceil(retryAfterMs))),
         detail: said,
       })
     } else if (act === 'fail') {
@@ -130,12 +112,24 @@ export class SessionIncomingAsk implements IncomingAsk {
     if (this.#state.phase === 'ended') return
     this.flush()
     if (this.#act({ type: 'fail' }) === 'ignore') return
-    this.#line.wire.send('error', { id: this.id, code, detail: short(detail) })
+    this.#line.wire.send('error', { id: this.id, code, detail: shortDetail(detail) })
     this.#end()
   }
 
   /** Sends what credit and socket allow; then, when all is out, the end. */
   flush(): void {
+    try {
+      this.#flush()
+    } catch (error) {
+      if (!(error instanceof SwarmError)) throw error
+      // The engine made what no message carries, e.g. a token of a kilobyte.
+      this.#act({ type: 'fail' })
+      this.#line.wire.send('error', { id: this.id, code: 'ENGINE_FAILED', detail: shortDetail(error.message) })
+      this.#stop(error)
+    }
+  }
+
+  #flush(): void {
     while (
       !this.#outbox.isEmpty &&
       this.#state.credit > 0 &&
@@ -239,10 +233,4 @@ export class SessionIncomingAsk implements IncomingAsk {
     this.#room.open()
     this.#line.ended(this)
   }
-}
-
-/** Cut to what a message may carry; three bytes per UTF-16 unit at most. */
-function short(detail: string): string {
-  const most = Math.floor(MAX_DETAIL_BYTES / 3)
-  return detail.length <= most ? detail : `${detail.slice(0, most - 1)}…`
 }

@@ -34,3 +34,9 @@ export const answerMessage = message<Answer>(
     }),
   }),
 )
+
+/** Cut to what a detail may carry; three bytes per UTF-16 unit at most. */
+export function shortDetail(detail: string): string {
+  const most = Math.floor(MAX_DETAIL_BYTES / 3)
+  return detail.length <= most ? detail : `${detail.slice(0, most - 1)}…`
+}

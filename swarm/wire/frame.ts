@@ -44,6 +44,7 @@ const vector: Codec<Float32Array> = (() => {
   return {
     preencode(state, value) {
       dimension.preencode(state, value.length)
+      if (value.some(Number.isNaN)) throw SwarmError.OUT_OF_BOUNDS('a vector that is not all numbers')
       state.end += value.byteLength
     },
     encode(state, value) {

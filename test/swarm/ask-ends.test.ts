@@ -114,6 +114,56 @@ test('a provider that throws the same ask’s end twice sends one', async () => 
   await assert.rejects(collect(consumer.ask(askOf(offer, textBody('x')))), { code: 'BUSY', retryAfterMs: 250 })
 })
 
+const UNSENDABLE: readonly [string, (ask: IncomingAsk) => void][] = [
+  [
+    'a token id that is no number',
+    (ask) => void ask.tokens({ index: 0, tokens: [NaN], channel: 'text', text: '', positions: null }),
+  ],
+  [
+    'a token of a kilobyte',
+    (ask) =>
+      void ask.tokens({
+        index: 0,
+        tokens: [1],
+        channel: 'text',
+        text: '',
+        positions: [{ token: 1, logprob: -1, bytes: new Uint8Array(1024), top: [] }],
+      }),
+  ],
+  [
+    'a logprob that is no number',
+    (ask) =>
+      void ask.tokens({
+        index: 0,
+        tokens: [1],
+        channel: 'text',
+        text: '',
+        positions: [{ token: 1, logprob: NaN, bytes: new Uint8Array(1), top: [] }],
+      }),
+  ],
+  ['a vector that is not all numbers', (ask) => void ask.vectors(0, [Float32Array.of(1, NaN)])],
+  ['a negative usage', (ask) => ask.done('stop', null, { prompt: -1, cached: 0, output: 0, thought: 0 })],
+  [
+    'a stop string of a kilobyte',
+    (ask) => ask.done('stop', 's'.repeat(1024), { prompt: 1, cached: 0, output: 0, thought: 0 }),
+  ],
+]
+
+for (const [what, produce] of UNSENDABLE) {
+  test(`${what} ends the request with ENGINE_FAILED, and the provider goes on`, async () => {
+    const net = fresh()
+    const provider = swarm.provider(produce, net)
+    const { offer } = provider.serve(terms())
+    await provider.ready()
+    const consumer = swarm.consumer(net)
+    await consumer.ready()
+    for (let i = 0; i < 2; i++) {
+      await assert.rejects(collect(consumer.ask(askOf(offer, textBody('x')))), { code: 'ENGINE_FAILED' })
+    }
+    assert.equal(consumer.peers().length, 1)
+  })
+}
+
 test('a provider that closes is off its consumers’ lists at once', async () => {
   const net = fresh()
   const provider = swarm.provider(() => {}, net)
