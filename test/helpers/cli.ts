@@ -51,6 +51,8 @@ export class CliHome {
     options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
   ): Promise<Outcome> {
     const child = this.#spawn(args, options.env)
+    // A command that reads nothing may be over before its input is written.
+    child.stdin?.on('error', () => undefined)
     child.stdin?.end(options.input ?? '')
     return outcomeOf(child)
   }
