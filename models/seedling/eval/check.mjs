@@ -17,8 +17,8 @@ const RULES = {
   // Whole words only, so that "Rome" is not found in "Romero".
   contains: (value, answer) => ` ${answer.replace(/[.,!?]/g, ' ')} `.includes(` ${value} `),
   number: (value, answer) => Number(answer.match(/-?\d+$/)?.[0]) === value,
-  // Keys in the order asked for: that is what "extract name and age" promises.
-  json: (value, answer) => JSON.stringify(parsed(answer)) === JSON.stringify(value),
+  // Exactly the keys and values asked for; their order means nothing in JSON.
+  json: (value, answer) => isDeepStrictEqual(parsed(answer), value),
   calls: (value, answer) => {
     const rest = answer.replace(CALL, '').trim()
     const calls = [...answer.matchAll(CALL)].map((match) => parsed(match[1]))

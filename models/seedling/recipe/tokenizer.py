@@ -68,7 +68,11 @@ def build(seed: int) -> Tokenizer:
     byte_tokens = sorted(pre_tokenizers.ByteLevel.alphabet())
     merged = "".join(MERGES[0])
     words = choose_words(seed, VOCABULARY_SIZE - len(SPECIAL) - len(byte_tokens) - 1)
-    vocabulary = {token: i for i, token in enumerate(SPECIAL + byte_tokens + [merged] + words)}
+    return with_tokens(SPECIAL + byte_tokens + [merged] + words)
+
+
+def with_tokens(tokens: list[str]) -> Tokenizer:
+    vocabulary = {token: i for i, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=MERGES, ignore_merges=True))
     tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
     tokenizer.pre_tokenizer = splitter()
@@ -76,9 +80,10 @@ def build(seed: int) -> Tokenizer:
     return tokenizer
 
 
-def load_or_build(path: Path, seed: int) -> Tokenizer:
+def load_or_build(path: Path, seed: int, tokens: list[str] | None = None) -> Tokenizer:
+    """The vocabulary at path; if there is none yet, the given tokens or a newly chosen vocabulary are saved there."""
     if not path.exists():
-        build(seed).save(str(path))
+        (with_tokens(tokens) if tokens else build(seed)).save(str(path))
     tokenizer = Tokenizer.from_file(str(path))
     words = [t[1:] for t in tokenizer.get_vocab() if t.startswith("\u0120") and t[1:].isascii() and t[1:].isalpha()]
     # Whole-word tokens have to be spelled from memory: the tasks practise them.

@@ -16,7 +16,7 @@ from batches import Batches
 from model import Seedling, Shape
 
 WARM_UP = 100
-MUON_RATE, ADAM_RATE = 0.0022, 0.0004
+MUON_RATE, ADAM_RATE = 0.004, 0.0008
 AVERAGE = 0.995
 
 
@@ -51,12 +51,17 @@ def save(path: Path, **state):
     beside.replace(path)
 
 
-def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch_tokens: int, threads: int, compiled: bool):
-    """Runs up to `steps` steps from where work/checkpoint.pt stands; returns the averaged weights."""
+def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch_tokens: int, threads: int, compiled: bool, start=None):
+    """Runs up to `steps` steps from where work/checkpoint.pt stands; returns the averaged weights.
+
+    Without a checkpoint it begins at random weights, or at `start` (weights by name).
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     shape = Shape(vocab=tokenizer.get_vocab_size())
     model = Seedling(shape)
+    if start:
+        model.load_state_dict(start)
     steppers = optimisers(model)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
     step, spent, checkpoint = 0, 0.0, work / "checkpoint.pt"
