@@ -51,9 +51,10 @@ Start here:
 Share a model:
   swarmd serve ./model.gguf          a file, a URL, or hf:user/repo:quant
 
-Settings: flag over environment (SWARMD_…) over config file over default; see "swarmd config".
-Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 no daemon runs, 4 data folder in use,
-5 model cannot be served, 6 port taken, 130 interrupted.
+Settings: flag over environment (SWARMD_…) over config file over default; see
+"swarmd config".
+Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 no daemon runs, 4 data folder in
+use, 5 model cannot be served, 6 port taken, 130 interrupted.
 "swarmd <command> --help" explains one command with examples.`
 
 /** Resolves to the exit code; never throws. */

@@ -19,8 +19,9 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-The other nodes get the printed address with --bootstrap. A bootstrap node knows who is there, not what they say to each
-other; it needs a UDP port that everybody can reach (--port, default ${DEFAULT_PORT}) and an address that stays.
+The other nodes get the printed address with --bootstrap. A bootstrap node knows
+who is there, not what they say to each other; it needs a UDP port that
+everybody can reach (--port, default ${DEFAULT_PORT}) and an address that stays.
 
 Examples:
   swarmd bootstrap                                   for the local network

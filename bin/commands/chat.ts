@@ -35,7 +35,8 @@ Examples:
   git diff | swarmd chat -m qwen3-8b:q4_k_m "Write a commit message"
   echo "2 + 2?" | swarmd chat --json              {"model", "answer", "thoughts", "finish", "usage", "swarmd"}
 
-It asks the running daemon of the data folder (--data); --port N asks the one that listens there.
+It asks the running daemon of the data folder (--data); --port N asks the one
+that listens there.
 Next: swarmd models lists what can be asked.`,
     )
 }

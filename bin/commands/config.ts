@@ -23,7 +23,8 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-A flag wins over its environment variable, which wins over the config file, which wins over the default.
+A flag wins over its environment variable, which wins over the config file,
+which wins over the default.
 
 Examples:
   swarmd config                 every setting, its value, and where the value comes from

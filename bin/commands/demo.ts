@@ -34,8 +34,9 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-Starts a private DHT on 127.0.0.1, a provider and a consumer, each in a process of its own, asks one question and keeps
-running until Ctrl-C. Nothing leaves this machine; nothing stays behind.
+Starts a private DHT on 127.0.0.1, a provider and a consumer, each in a process
+of its own, asks one question and keeps running until Ctrl-C. Nothing leaves
+this machine; nothing stays behind.
 
 Examples:
   swarmd demo

@@ -27,8 +27,9 @@ export function define(command: Command): void {
   command.addHelpText(
     'after',
     `
-Exit code 1 when something fails; warnings are no failure. --json prints {"ok": …, "checks": [{"name", "state", "detail",
-"advice"}]} with the states ok, warn and fail.
+Exit code 1 when something fails; warnings are no failure. --json prints
+{"ok": …, "checks": [{"name", "state", "detail", "advice"}]}
+with the states ok, warn and fail.
 
 Examples:
   swarmd doctor

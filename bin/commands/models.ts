@@ -23,8 +23,9 @@ export function define(command: Command): void {
   command.addHelpText(
     'after',
     `
-PRICE is input / output in lamports per million tokens; AT says who computes; TOK/S and FIRST (time to first token) are
-what this node measured itself. --json prints an array of the same, with the model root.
+PRICE is input / output in lamports per million tokens; AT says who computes;
+TOK/S and FIRST (time to first token) are what this node measured itself. --json
+prints an array of the same, with the model root.
 
 Examples:
   swarmd models

@@ -12,8 +12,9 @@ export function define(command: Command): void {
   command.addHelpText(
     'after',
     `
-OFFERS is how many models the peer offers; ASKED is what this node asked of it, ANSWERED what it asked of this node.
---json prints an array with full keys and counters.
+OFFERS is how many models the peer offers; ASKED is what this node asked of it,
+ANSWERED what it asked of this node. --json prints an array with full keys and
+counters.
 
 Examples:
   swarmd peers

@@ -31,7 +31,8 @@ Examples:
   swarmd serve model.gguf --network friends --allow <node key>     for friends only
   swarmd serve mock --network test --tokens-per-second 50          no model at all, for trying things out
 
-Whoever computes sees the plaintext of what is asked. Runs until Ctrl-C or "swarmd stop"; docs/cli.md has a systemd unit.
+Whoever computes sees the plaintext of what is asked. Runs until Ctrl-C or
+"swarmd stop"; docs/cli.md has a systemd unit.
 Next: swarmd status, swarmd peers.`,
   )
 }

@@ -11,7 +11,8 @@ export function define(command: Command): void {
   command.addHelpText(
     'after',
     `
-Exit code 3 when no daemon runs on the data folder. --json prints the whole snapshot as one document.
+Exit code 3 when no daemon runs on the data folder. --json prints the whole
+snapshot as one document.
 
 Examples:
   swarmd status

@@ -16,7 +16,8 @@ export function define(command: Command): void {
   command.option('--timeout <seconds>', 'how long to wait until it is gone', '30').addHelpText(
     'after',
     `
-Requests in flight are ended with an error that says so. Exit code 3 when no daemon runs, 1 when it does not end in time.
+Requests in flight are ended with an error that says so. Exit code 3 when no
+daemon runs, 1 when it does not end in time.
 
 Examples:
   swarmd stop

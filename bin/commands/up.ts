@@ -19,7 +19,8 @@ Examples:
   swarmd up --data /tmp/b --port 8081           a second node on the same machine
   swarmd up --alias gpt-4o-mini=qwen3-8b:q4_k_m tools that insist on a name get this model
 
-Models of the config file ([[models]]) are served, too. Runs until Ctrl-C or "swarmd stop".
+Models of the config file ([[models]]) are served, too. Runs until Ctrl-C or
+"swarmd stop".
 Next: swarmd models, swarmd chat, swarmd status.`,
   )
 }

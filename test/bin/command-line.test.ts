@@ -24,6 +24,9 @@ test('every command explains itself with examples', async (t) => {
     assert.equal(code, 0, stderr)
     assert.match(stdout, /^Examples:$/m, command)
     assert.match(stdout, /--data <dir>/, command)
+    // What is laid out by hand fits a terminal of 80 columns; options are wrapped to the terminal at hand.
+    const prose = stdout.slice(stdout.indexOf('\n\n', stdout.indexOf('--data <dir>'))).split('\n')
+    for (const line of prose) if (/^\S/.test(line)) assert.ok(line.length <= 80, line)
   }
 })
 
