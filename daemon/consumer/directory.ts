@@ -10,7 +10,7 @@ import { MeasuredModels } from './measured.js'
 import type { Router } from './router.js'
 
 export interface DirectoryOptions {
-  readonly router: Pick<Router, 'localModels' | 'offers'>
+  readonly router: Pick<Router, 'localModels' | 'offers' | 'lookUp'>
   readonly aliases: Readonly<Record<string, string>>
   /** True while models may still appear by themselves: the swarm is being joined, a local model loads. */
   readonly settling: () => boolean
@@ -20,6 +20,7 @@ export interface DirectoryOptions {
 
 /** How long a request for an unknown model waits while the node is still finding its peers. */
 const DISCOVERY_MS = 10_000
+const MODEL_ROOT = /^[0-9a-f]{64}$/i
 /** Built again at most this often when only measurements changed. */
 const STALE_MS = 1000
 
@@ -70,12 +71,20 @@ export class Directory {
 
   /** Throws `MODEL_NOT_FOUND` with near names, `NOT_READY` when the node is still joining after a while, or the abort's reason. */
   async find(model: string, signal: AbortSignal): Promise<CatalogEntry> {
-    const { aliases, settling } = this.#options
+    const { aliases, settling, router } = this.#options
+    // A root is a topic of its own: its providers can be found even if the lobby never spoke of them.
+    let unknownRoot = MODEL_ROOT.test(model)
     const until = performance.now() + DISCOVERY_MS
     for (;;) {
       signal.throwIfAborted()
       const entry = resolve(this.entries(), aliases, model)
       if (entry) return entry
+      if (unknownRoot) {
+        unknownRoot = false
+        await router.lookUp(model.toLowerCase())
+        this.#entries = null
+        continue
+      }
       if (!settling()) throw ConsumerError.MODEL_NOT_FOUND(model, nearNames(this.entries(), model))
       const left = until - performance.now()
       if (left <= 0) throw ConsumerError.NOT_READY()

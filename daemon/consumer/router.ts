@@ -26,6 +26,8 @@ export interface Route {
 export interface Router {
   localModels(): readonly ModelInfo[]
   offers(): readonly Offer[]
+  /** Looks for providers of a model that is known by its root (64 hex digits) only; their offers follow. */
+  lookUp(rootHex: string): Promise<void>
   /** The best route not yet tried, or null. */
   choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null
   /** Why there is none: an error with a code and a line per reason that left providers out. */

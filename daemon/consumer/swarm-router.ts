@@ -52,6 +52,10 @@ export class SwarmRouter implements Router {
     return this.#options.swarm()?.offers() ?? []
   }
 
+  async lookUp(rootHex: string): Promise<void> {
+    await this.#options.swarm()?.lookup(b4a.from(rootHex, 'hex'))
+  }
+
   choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
     return this.#local(entry, request, tried) ?? this.#remote(this.explain(entry, request, tried).chosen, request)
   }

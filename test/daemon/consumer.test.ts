@@ -112,6 +112,18 @@ test('an unknown model is refused with near names once the node has settled', as
   })
 })
 
+test('a model known by its root only is looked up under its own topic, once', async () => {
+  const router = new FakeRouter([['a', emits([1], 'stop')]])
+  router.known = []
+  router.hidden = [offer()]
+  const root = '07'.repeat(32)
+  assert.equal(textOf(await collect(consumer(router).generate(request({ model: root }), never))), '<1>')
+  assert.deepEqual(router.log, ['looked up 07070707', 'answered a'])
+  await assert.rejects(collect(consumer(router).generate(request({ model: 'ab'.repeat(32) }), never)), {
+    code: 'MODEL_NOT_FOUND',
+  })
+})
+
 test('a request that comes before the first offer waits for it', async () => {
   const router = new FakeRouter([['a', emits([1], 'stop')]])
   router.known = []

@@ -80,6 +80,15 @@ export class FakeRouter implements Router {
     return this.known
   }
 
+  /** Sets what becomes known when a root is looked up. */
+  hidden: Offer[] = []
+
+  lookUp(rootHex: string): Promise<void> {
+    this.log.push(`looked up ${rootHex.slice(0, 8)}`)
+    this.known = [...this.known, ...this.hidden]
+    return Promise.resolve()
+  }
+
   choose(_entry: unknown, _request: unknown, tried: ReadonlySet<string>): Route | null {
     const next = this.#scripts.find(([name]) => !tried.has(name))
     if (!next) return null
