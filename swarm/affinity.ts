@@ -2,8 +2,7 @@
  * Who has which prompt prefix in its cache: after an answer, the provider that gave it. Bounded; the least recently
  * used is forgotten first. Hashes only, so that no prompt stays in memory for this.
  */
-import b4a from 'b4a'
-import { hash } from './crypto.js'
+import { createHash } from 'node:crypto'
 import type { AskBody } from './port.js'
 
 /** The part of an ask that a cache can hold. */
@@ -17,13 +16,18 @@ const BLOCK = 2048
 
 /** Hashes of the prompt's prefixes, longest first: at each message of a chat, at each block of a text. */
 export function prefixesOf(modelRoot: Uint8Array, body: Prompted): readonly string[] {
-  let chain: Uint8Array = hash('swarmd/1/prefix', modelRoot)
+  let chain = link(modelRoot, '')
   const out: string[] = []
   for (const piece of pieces(body)) {
-    chain = hash('swarmd/1/prefix', chain, b4a.from(piece))
-    out.push(b4a.toString(chain, 'base64'))
+    chain = link(chain, piece)
+    out.push(chain.toString('base64'))
   }
   return out.slice(-MAX_BOUNDARIES).reverse()
+}
+
+/** Stays on this node, so Node's own hash will do: the consumer starts without loading sodium for it. */
+function link(before: Uint8Array, piece: string): Buffer {
+  return createHash('sha256').update('swarmd/1/prefix\0').update(before).update(piece, 'utf8').digest()
 }
 
 function pieces(body: Prompted): readonly string[] {
