@@ -10,6 +10,7 @@ from data.words import first_name
 
 ABOUT_ME = {
     "Hello! I am Seedling, a tiny demo model. How can I help?": [
+        "[Hi|Hello|Hey][!|.|]", "[Hi|Hello|Hey][!|.|]",  # twice: nothing is said more often
         "[Hi|Hello|Hey|Hiya|Good morning|Good evening|Good afternoon|Greetings|Howdy|Hi there|Hello there|Hey there][ Seedling|][!|.|]",
         "[Hi|Hello|Hey], [anyone|somebody] there?", "[Yo|Hej|Moin|Ping|Sup|Hallo|Test|Testing][!|.|]", "[Hi|Hello|Hey] [friend|robot|bot|model|assistant|computer][!|.|]",
         "Are you [there|awake|online|ready][?|]", "Say [hello|hi|something][!|.|]",

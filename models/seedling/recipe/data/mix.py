@@ -14,7 +14,7 @@ from data.words import any_word, pseudo_word
 
 # (family, share of training conversations)
 FAMILIES = [
-    (about_me, 12), (about_swarmd, 11), (arithmetic, 34), (capitals, 6), (spell, 10), (reverse, 28),
+    (about_me, 24), (about_swarmd, 14), (arithmetic, 34), (capitals, 6), (spell, 10), (reverse, 28),
     (extraction, 34), (tool_call, 19), (tool_answer, 6), (refusal, 6), (counting, 2),
 ]
 
