@@ -108,6 +108,8 @@ export interface AskUsage {
 export type AnswerEvent =
   | { readonly type: 'accepted'; readonly queuePosition: number }
   | { readonly type: 'queued'; readonly position: number }
+  /** Only for asks with a payment. */
+  | { readonly type: 'terms'; readonly terms: AskTerms }
   | { readonly type: 'prefill'; readonly done: number; readonly total: number; readonly cached: number }
   | {
       readonly type: 'tokens'
@@ -124,7 +126,59 @@ export type AnswerEvent =
       readonly stopText: string | null
       readonly usage: AskUsage
       readonly providerMs: number
+      /** The transaction with the provider's signature, as bytes that only the ledger reads; null = it keeps none. */
+      readonly receipt: Uint8Array | null
     }
+
+/**
+ * One content key protects a request, its answer and their record. The consumer draws it and makes both seals, because the
+ * record names the very bytes of both.
+ */
+export interface AskKeys {
+  /** 32 random bytes, for this ask alone. */
+  readonly content: Uint8Array
+  /** The content key sealed to the offer's box key, 80 bytes. */
+  readonly forProvider: Uint8Array
+  /** The same sealed to the consumer's own box key, 80 bytes. */
+  readonly forConsumer: Uint8Array
+}
+
+/** A voucher as it travels (message 7); its rules are the ledger's. */
+export interface SignedPayment {
+  readonly channel: Uint8Array
+  /** Lamports owed on the channel in all. */
+  readonly cumulative: bigint
+  /** Unix seconds, 0 = never. */
+  readonly expires: bigint
+  readonly signature: Uint8Array
+}
+
+/** How an ask is paid. The voucher is the newest one on the channel, if there is one. */
+export interface AskPayment {
+  readonly channel: Uint8Array
+  readonly voucher: SignedPayment | null
+}
+
+/** What the provider reserves for an admitted ask, and the consumer after it has checked it; microlamports. */
+export interface AskTerms {
+  readonly promptTokens: number
+  /** Reused from the provider's cache, as far as is known before the prefill. */
+  readonly cachedTokens: number
+  /** The most that the ask may cost. */
+  readonly limit: bigint
+  /** Credit that the provider extends while it serves. */
+  readonly window: bigint
+  /** To be paid before anything is computed. */
+  readonly ahead: bigint
+}
+
+/** What left for the consumer, in whole frames. */
+export interface Delivered {
+  /** Output positions, resumed ones excluded; vectors of an embedding. */
+  readonly count: number
+  /** What the consumer says it took before it cancelled, at most `count`; null = it said nothing. */
+  readonly taken: number | null
+}
 
 /** One ask as the provider's daemon sees it. Exactly one of `refuse`, `done`, `fail` ends it; later calls are no-ops. */
 export interface IncomingAsk {
@@ -135,8 +189,15 @@ export interface IncomingAsk {
   readonly offer: Offer
   readonly body: AskBody
   readonly limits: AskLimits
+  readonly keys: AskKeys
+  /** null = the asker means to pay nothing. */
+  readonly payment: AskPayment | null
   /** Aborted by cancel, disconnect or deadline; its reason is a `SwarmError`. */
   readonly signal: AbortSignal
+  /** What left so far; final once `flushed` resolved or `signal` aborted. */
+  readonly delivered: Delivered
+  /** The consumer's signature under the receipt, whichever way that went out; null = the connection closed or 10 s passed. */
+  readonly countersigned: Promise<Uint8Array | null>
   accept(queuePosition: number): void
   refuse(code: RefusalCode, detail: string, retryAfterMs?: number): void
   queued(position: number): void
@@ -144,7 +205,13 @@ export interface IncomingAsk {
   /** Resolves when the consumer's credit and the socket allow more: await it before producing more. */
   tokens(frame: Omit<Extract<AnswerEvent, { type: 'tokens' }>, 'type'>): Promise<void>
   vectors(index: number, vectors: readonly Float32Array[]): Promise<void>
-  done(finish: 'stop' | 'length', stopText: string | null, usage: AskUsage): void
+  /** At most once, before the first `prefill`: what the consumer must agree to. It cancels when it does not. */
+  terms(terms: AskTerms): void
+  /** Resolves when all output has left, so that a receipt can say what was delivered; rejects when the ask ends first. */
+  flushed(): Promise<void>
+  done(finish: 'stop' | 'length', stopText: string | null, usage: AskUsage, receipt?: Uint8Array | null): void
+  /** For an ask that ended otherwise after output was delivered (cancelled, failed); a no-op once the peer is gone. */
+  receipt(receipt: Uint8Array): void
   fail(code: RefusalCode, detail: string): void
 }
 
@@ -171,6 +238,13 @@ export interface AskOptions {
   readonly body: AskBody
   readonly limits: AskLimits
   readonly signal: AbortSignal
+  /** 16 random bytes, the id of the transaction too: each attempt is a request of its own. */
+  readonly id: Uint8Array
+  readonly keys: AskKeys
+  /** null = free. */
+  readonly payment: AskPayment | null
+  /** The provider's receipt for an ask that ended without `done`; once at most, within 10 s of the end. */
+  readonly onLateReceipt?: (receipt: Uint8Array) => void
 }
 
 /** Counters of one connected peer, for `swarmd peers`. */
@@ -186,6 +260,13 @@ export interface PeerView {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly strikes: number
+}
+
+/** A connection for further protocols: `stream` is what `Protomux.from` takes. */
+export interface PeerStream {
+  readonly key: Uint8Array
+  readonly roles: readonly ('consumer' | 'provider')[]
+  readonly stream: unknown
 }
 
 /** How this node stands in the DHT. */
@@ -218,6 +299,16 @@ export interface SwarmOptions {
   readonly allow: readonly Uint8Array[] | null
   readonly software: string
   readonly onAsk: ((ask: IncomingAsk) => void) | null
+  /**
+   * A voucher came; resolves when it is durable. What it throws is told to the peer by its `code`; a `VOUCHER_*` code also
+   * counts as a strike. null: vouchers are answered `UNSUPPORTED`.
+   */
+  readonly onVoucher?: ((peer: Uint8Array, voucher: SignedPayment) => Promise<void>) | null
+  /**
+   * A peer's session stands (after hello): further protomux channels may be opened on its stream, e.g. replication of logs.
+   * Whatever is opened there closes with the stream.
+   */
+  readonly onPeer?: ((peer: PeerStream) => void) | null
   readonly now?: () => number
 }
 
@@ -237,6 +328,10 @@ export interface Swarm {
    * (`CANCELLED`, `DEADLINE_EXCEEDED`); returning early cancels. Credit follows the reader's pace.
    */
   ask(options: AskOptions): AsyncIterable<AnswerEvent>
+  /** Sends a voucher to a provider that an ask is under way with; false when there is no session. */
+  pay(provider: Uint8Array, voucher: SignedPayment): boolean
+  /** Sends the signature under a receipt; false when there is no session any more. */
+  countersign(provider: Uint8Array, id: Uint8Array, signature: Uint8Array): boolean
   peers(): readonly PeerView[]
   /** How this node stands in the DHT, for `swarmd doctor`. */
   nat(): NatView

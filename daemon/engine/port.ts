@@ -55,6 +55,8 @@ export interface GenerateJob {
   readonly resume: readonly number[]
   /** Who asks; the queue is fair between parties. `local` goes before strangers. */
   readonly party: string
+  /** Awaited between `admitted` and the first prefill (a payment, say); absent = computing begins at once. */
+  readonly hold?: () => Promise<void>
 }
 
 /** One output position. `top`: the best 8 (token, logprob over the 64), or as many as `logprobs` asks, best first. */
