@@ -1,11 +1,11 @@
 /** Runs a node in the foreground until it is asked to end: what `up` and `serve` have in common. */
 import type { LoadedConfig } from '../daemon/config.js'
-import { codeOf } from '../daemon/errors.js'
+import { codeOf, DaemonError } from '../daemon/errors.js'
 import { createLog } from '../daemon/log.js'
 import type { Node, NodeOptions } from '../daemon/node-options.js'
 import { tilde } from '../daemon/paths.js'
 import type { CommandCall } from './command.js'
-import { EXIT } from './exit-codes.js'
+import { EXIT, exitCodeOf } from './exit-codes.js'
 import { createScreen } from './screen.js'
 import type { Screen } from './screen.js'
 import { listenForEnd } from './signals.js'
@@ -57,9 +57,11 @@ export async function runForeground(call: CommandCall, plan: ForegroundPlan): Pr
       else {
         const { message } = first.error
         event({ event: 'failed', code: codeOf(first.error), message })
-        if (plan.modelFailure === 'end') {
+        // What is wrong with the node itself ends any command; what is wrong with a model ends one that is about it.
+        const own = first.error instanceof DaemonError
+        if (own || plan.modelFailure === 'end') {
           if (!json) io.err(`swarmd: ${message}\n`)
-          return EXIT.model
+          return own ? exitCodeOf(first.error.code) : EXIT.model
         }
         if (!json) screen.line(io.paint('yellow', `! ${message}`))
       }

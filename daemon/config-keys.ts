@@ -109,6 +109,16 @@ export const KEYS = {
     about: 'web pages beyond localhost that may call the API from a browser',
     example: '["https://chat.example"]',
   }),
+  allowHosts: key({
+    file: 'api.allow_hosts',
+    flag: '--allow-host <name>',
+    repeat: true,
+    env: 'SWARMD_ALLOW_HOSTS',
+    kind: listOf(text('a host name without a port', /^([A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])$/), 64),
+    fallback: [],
+    about: 'names beyond localhost under which callers may reach the API, e.g. that of a reverse proxy',
+    example: '["gateway.example"]',
+  }),
   bodyLimitMb: key({
     file: 'api.body_limit_mb',
     flag: null,

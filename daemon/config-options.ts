@@ -101,6 +101,7 @@ function apiOptions(loaded: LoadedConfig): ApiOptions {
     port: config.port,
     key,
     allowOrigins: config.allowOrigins,
+    allowHosts: config.allowHosts,
     bodyLimit: config.bodyLimitMb * 1_048_576,
   }
 }

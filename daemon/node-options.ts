@@ -48,6 +48,8 @@ export interface ApiOptions {
   readonly key: string | null
   /** Origins beyond localhost that browsers may call from, e.g. `https://chat.example`. */
   readonly allowOrigins: readonly string[]
+  /** Names in the `Host` header beyond this machine's own, e.g. a reverse proxy's; without them DNS rebinding is refused. */
+  readonly allowHosts: readonly string[]
   /** Bytes. */
   readonly bodyLimit: number
 }

@@ -166,11 +166,26 @@ class DaemonNode implements Node {
 
   /** What cannot be joined or served fails the promise, not the node. */
   async #start(): Promise<void> {
+    await this.#checkSeed()
     const [joined, served] = await Promise.allSettled([this.#join(), this.#models.start()])
     if (this.#state === 'starting') this.#state = 'ready'
     if (joined.status === 'rejected') this.#joining = false
     this.#changed()
     for (const part of [joined, served]) if (part.status === 'rejected') throw part.reason
+  }
+
+  /** A seed that must not be used is told before minutes go into a model. */
+  async #checkSeed(): Promise<void> {
+    if (this.#options.swarm === null || this.#options.models.length === 0) return
+    const { openIdentity } = await import('./identity.js')
+    try {
+      openIdentity(this.#options.dataDir)
+    } catch (error) {
+      this.#state = 'ready'
+      this.#joining = false
+      this.#changed()
+      throw error
+    }
   }
 
   async #close(): Promise<void> {

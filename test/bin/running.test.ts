@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CliHome } from '../helpers/cli.js'
@@ -57,6 +58,40 @@ test('two that stop it at the same time are both told that it has ended', async 
   // One that comes after the end finds no daemon.
   for (const { code, stderr } of outcomes) assert.ok(code === 0 || code === 3, stderr)
   assert.ok(outcomes.some(({ code }) => code === 0))
+})
+
+test('a caller that names the machine otherwise is refused, unless the name is allowed', async (t) => {
+  const home = new CliHome(t)
+  const up = home.start([...OFFLINE, '--allow-host', 'gateway.example'])
+  const { apiUrl } = await up.event('listening')
+  const { hostname, port } = new URL(String(apiUrl))
+  const statusFor = (host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const asked = get({ hostname, port, path: '/health', headers: { host } }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      })
+      asked.once('error', reject)
+    })
+  assert.equal(await statusFor(`gateway.example:${port}`), 200)
+  assert.equal(await statusFor('elsewhere.example'), 403)
+})
+
+test('a seed that must not be used ends "serve" and "up" with exit code 1, before a model is loaded', async (t) => {
+  const home = new CliHome(t)
+  const config = '[[models]]\nsource = "not-there.gguf"\n'
+  mkdirSync(home.path('config', 'swarmd'), { recursive: true })
+  writeFileSync(home.path('config', 'swarmd', 'config.toml'), config)
+  mkdirSync(home.path('data', 'swarmd'), { recursive: true, mode: 0o700 })
+  writeFileSync(home.path('data', 'swarmd', 'seed'), 'not a seed', { mode: 0o600 })
+  const network = ['--network', 'test', '--bootstrap', '127.0.0.1:9']
+  for (const command of ['serve', 'up']) {
+    const { code, stderr } = await home.run([command, '--port', '0', ...network])
+    assert.match(stderr, /^swarmd: The seed .* is damaged/m)
+    assert.ok(!stderr.includes('not-there.gguf'), stderr)
+    assert.equal(code, 1)
+  }
+  assert.equal(readFileSync(home.path('data', 'swarmd', 'seed'), 'utf8'), 'not a seed')
 })
 
 test('a taken port is exit code 6 and says how to choose another', async (t) => {

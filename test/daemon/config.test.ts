@@ -194,6 +194,17 @@ test('an API beyond loopback needs a key', async (t) => {
   }
 })
 
+test('names beyond this machine under which the API may be called reach it, and a port is no part of a name', async (t) => {
+  const toml = '[api]\nallow_hosts = ["gateway.example", "[2001:db8::7]"]\n'
+  assert.deepEqual(nodeOptions(await load(t, { toml }), null, '1').api?.allowHosts, [
+    'gateway.example',
+    '[2001:db8::7]',
+  ])
+  assert.deepEqual(nodeOptions(await load(t, {}), null, '1').api?.allowHosts, [])
+  for (const name of ['gateway.example:8080', 'http://gateway.example', ''])
+    await assert.rejects(load(t, { flags: { allowHosts: [name] } }), /--allow-host .* a host name without a port/)
+})
+
 test('the API key is the first line of its file', async (t) => {
   const loaded = await load(t, { toml: '[api]\nkey_file = "api.key"\n' })
   assert.throws(() => nodeOptions(loaded, null, '1'), { code: 'CONFIG_UNREADABLE' })
