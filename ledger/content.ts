@@ -19,7 +19,7 @@ import type { SealedKey, Statement } from './transaction.js'
 /** Request and response each; a body is at most twice that. */
 export const MAX_CONTENT_BYTES = 16 * 1024 * 1024
 
-/** UTF-8 JSON in the swarm's neutral form; the ledger does not look inside. */
+/** The bytes of `exchange.ts`; nothing here looks inside. */
 export interface Content {
   readonly request: Uint8Array
   readonly response: Uint8Array

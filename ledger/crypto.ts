@@ -26,11 +26,13 @@ export type Domain =
   | 'swarmd/1/content/body'
   | 'swarmd/1/content/body-key'
   | 'swarmd/1/content/window-salt'
+  | 'swarmd/1/exchange/vectors'
   | 'swarmd/1/token-leaf'
   | 'swarmd/1/token-node'
   | 'swarmd/1/token-root'
   | 'swarmd/1/checkpoint'
   | 'swarmd/1/journal'
+  | 'swarmd/1/chain/blockhash'
 
 const PREFIXES = new Map<Domain, Uint8Array>()
 

@@ -158,8 +158,8 @@ const SEALED_KEY: Codec<SealedKey> = {
   },
 }
 
-const SAMPLING = struct<Sampling>({
-  sampler: text(MAX_TEXT),
+/** All but the sampler's name, in the order of their bytes. */
+export const SAMPLING_FIELDS: { readonly [K in keyof Omit<Sampling, 'sampler'>]: Codec<Sampling[K]> } = {
   temperatureMilli: MILLI,
   topPMilli: MILLI,
   minPMilli: MILLI,
@@ -176,7 +176,11 @@ const SAMPLING = struct<Sampling>({
     MAX_LOGIT_BIASES,
   ),
   seed: bigUint(MAX_U64),
-})
+}
+
+const SAMPLING = struct<Sampling>({ sampler: text(MAX_TEXT), ...SAMPLING_FIELDS })
+
+export const FINISH: Codec<Finish> = oneOf('a finish reason', FINISHES)
 
 const RUNTIME = struct<Runtime>({
   library: text(MAX_TEXT),
@@ -200,7 +204,7 @@ function statementWith(sealedKey: Codec<SealedKey>): Codec<Statement> {
     response: struct<Statement['response']>({ hash: HASH, tokenRoot: HASH, bytes: BYTES }),
     usage: struct<Usage>({ input: COUNT, cached: COUNT, output: COUNT }),
     sampling: SAMPLING,
-    finish: oneOf('a finish reason', FINISHES),
+    finish: FINISH,
     runtime: RUNTIME,
     promptTokensHash: HASH,
     templateHash: HASH,
