@@ -212,6 +212,15 @@ export const KEYS = {
     about: 'context length of each slot in tokens; what model and memory allow when not given',
     example: '8192',
   }),
+  queue: key({
+    file: 'engine.queue',
+    flag: '--queue <n>',
+    env: 'SWARMD_QUEUE',
+    kind: integer(0, 65_536),
+    fallback: null,
+    about: 'requests that may wait for a model; more are refused as busy; 64 when not given',
+    example: '64',
+  }),
   priceIn: key({
     file: 'prices.input',
     flag: '--price-in <lamports>',

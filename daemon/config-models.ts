@@ -21,12 +21,13 @@ export interface ConfiguredModel {
   readonly slots: number | null
   readonly context: number | null
   readonly threads: number | null
+  readonly queue: number | null
   readonly priceIn: bigint | null
   readonly priceCached: bigint | null
   readonly priceOut: bigint | null
 }
 
-const FIELDS = ['source', 'name', 'slots', 'context', 'threads', 'price_in', 'price_cached', 'price_out']
+const FIELDS = ['source', 'name', 'slots', 'context', 'threads', 'queue', 'price_in', 'price_cached', 'price_out']
 
 /** Throws `CONFIG_INVALID` naming `models[n].field`. Unknown fields are errors here: a mistyped price costs money. */
 export function readModels(raw: unknown, path: string): readonly ConfiguredModel[] {
@@ -60,6 +61,7 @@ function readModel(table: unknown, index: number, path: string): ConfiguredModel
     slots: take('slots', integer(1, 64)),
     context: take('context', integer(64, 16_777_216)),
     threads: take('threads', integer(1, 1024)),
+    queue: take('queue', integer(0, 65_536)),
     priceIn: take('price_in', lamports),
     priceCached: take('price_cached', lamports),
     priceOut: take('price_out', lamports),

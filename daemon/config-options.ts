@@ -56,7 +56,7 @@ function modelOptions(loaded: LoadedConfig, served: Served): readonly ModelOptio
           const source = settleSource(given, served.cwd)
           return loaded.models.find((model) => model.source === source) ?? { ...NOTHING_SAID, source }
         })
-  const flagged = (key: 'slots' | 'context' | 'threads' | 'priceIn' | 'priceCached' | 'priceOut'): boolean =>
+  const flagged = (key: 'slots' | 'context' | 'threads' | 'queue' | 'priceIn' | 'priceCached' | 'priceOut'): boolean =>
     loaded.origins[key].from === 'flag'
   return wanted.map((model) => ({
     source: model.source,
@@ -69,6 +69,7 @@ function modelOptions(loaded: LoadedConfig, served: Served): readonly ModelOptio
     slots: flagged('slots') ? config.slots : (model.slots ?? config.slots),
     contextLength: flagged('context') ? config.context : (model.context ?? config.context),
     threads: flagged('threads') ? config.threads : (model.threads ?? config.threads),
+    queueLimit: flagged('queue') ? config.queue : (model.queue ?? config.queue),
     mock: model.source === 'mock' ? { tokensPerSecond: served.tokensPerSecond } : null,
   }))
 }
@@ -78,6 +79,7 @@ const NOTHING_SAID: Omit<ConfiguredModel, 'source'> = {
   slots: null,
   context: null,
   threads: null,
+  queue: null,
   priceIn: null,
   priceCached: null,
   priceOut: null,

@@ -36,6 +36,8 @@ export interface ModelOptions {
   readonly contextLength: number | null
   /** Compute threads; null = physical cores minus one, shared between the loaded models. */
   readonly threads: number | null
+  /** Requests that may wait for a slot; more are refused as busy. null = the engine's default. */
+  readonly queueLimit: number | null
   /** Only for `source: 'mock'`. `tokensPerSecond` 0 = instantly. */
   readonly mock: { readonly tokensPerSecond: number } | null
 }

@@ -48,6 +48,7 @@ function mockEngine(model: ModelOptions): Engine {
     ...(model.name === null ? {} : { name: model.name }),
     ...(model.slots === null ? {} : { slots: model.slots }),
     ...(model.contextLength === null ? {} : { contextLength: model.contextLength }),
+    ...(model.queueLimit === null ? {} : { queueLimit: model.queueLimit }),
   })
 }
 
@@ -67,6 +68,7 @@ async function llamaEngine(model: ModelOptions, context: OpenEngineContext): Pro
     ...coresOf(model, context.share),
     slots: model.slots,
     contextSize: model.contextLength,
+    ...(model.queueLimit === null ? {} : { queueLimit: model.queueLimit }),
     rootCacheFile: cacheFile,
     notice: noticeOf(identity),
     onProgress,

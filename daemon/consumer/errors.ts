@@ -3,7 +3,14 @@
  * (near names, both numbers of a limit), and never holds a prompt or a key.
  */
 export type ConsumerErrorCode =
-  'MODEL_NOT_FOUND' | 'NO_PROVIDER' | 'NOT_READY' | 'UNSUPPORTED' | 'DEADLINE_EXCEEDED' | 'CANCELLED' | 'PRICE_TOO_HIGH'
+  | 'MODEL_NOT_FOUND'
+  | 'NO_PROVIDER'
+  | 'NOT_READY'
+  | 'UNSUPPORTED'
+  | 'DEADLINE_EXCEEDED'
+  | 'CANCELLED'
+  | 'PRICE_TOO_HIGH'
+  | 'BUSY'
 
 export class ConsumerError extends Error {
   readonly code: ConsumerErrorCode
@@ -38,6 +45,11 @@ export class ConsumerError extends Error {
       { model, why },
       retryAfterMs,
     )
+  }
+
+  /** Everybody who could answer has said how long they are busy. */
+  static BUSY(model: string, retryAfterMs: number): ConsumerError {
+    return new ConsumerError('BUSY', `Every provider of '${model}' is busy.`, { model }, retryAfterMs)
   }
 
   static NOT_READY(): ConsumerError {

@@ -81,6 +81,9 @@ export class SwarmRouter implements Router {
     if (excluded.length > 0 && counts.get('PRICE_TOO_HIGH') === excluded.length) {
       return ConsumerError.PRICE_TOO_HIGH(entry.card.id)
     }
+    if (excluded.length > 0 && counts.get('BUSY') === excluded.length) {
+      return ConsumerError.BUSY(entry.card.id, retryAfterMs ?? RETRY_MS)
+    }
     const why = [...counts].map(([reason, count]) => `${count} × ${reason.toLowerCase().replaceAll('_', ' ')}`)
     return ConsumerError.NO_PROVIDER(entry.card.id, why, retryAfterMs ?? RETRY_MS)
   }

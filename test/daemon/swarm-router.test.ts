@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { catalog } from '../../daemon/consumer/catalog.js'
 import type { CatalogEntry } from '../../daemon/consumer/catalog.js'
+import { ConsumerError } from '../../daemon/consumer/errors.js'
 import { SwarmRouter } from '../../daemon/consumer/swarm-router.js'
 import { price } from '../../ledger/price.js'
 import type { Offer, PeerView, Swarm } from '../../swarm/port.js'
@@ -74,6 +75,16 @@ test('when price alone keeps everybody out, the refusal says so', () => {
   assert.equal(here.router.choose(here.entry(), request({ routing }), none), null)
   assert.equal('code' in here.router.refusal(here.entry(), request({ routing })), true)
   assert.match(here.router.refusal(here.entry(), request({ routing })).message, /price ceiling/)
+})
+
+test('when everybody is busy, the refusal says so and when the first one is free again', () => {
+  const here = world([offer(), offer({ nodeKey: new Uint8Array(32).fill(9) })])
+  for (const retryAfterMs of [3000, 2000])
+    here.router.choose(here.entry(), request(), none)?.note({ type: 'refused', retryAfterMs })
+  assert.equal(here.router.choose(here.entry(), request(), none), null)
+  const refusal = here.router.refusal(here.entry(), request())
+  assert.ok(refusal instanceof ConsumerError)
+  assert.deepEqual([refusal.code, refusal.retryAfterMs], ['BUSY', 2000])
 })
 
 test('a prompt longer than any estimate allows is still put to the largest context, which counts exactly', () => {
