@@ -29,6 +29,7 @@ const CATALOGUE: Readonly<Record<string, Entry>> = {
   },
   models: { summary: 'list the models that can be asked now', load: () => import('./commands/models.js') },
   peers: { summary: 'list the connected peers', load: () => import('./commands/peers.js') },
+  route: { summary: 'explain which provider would be asked, and why', load: () => import('./commands/route.js') },
   status: { summary: 'show what the running daemon does', load: () => import('./commands/status.js') },
   doctor: { summary: 'check this machine and say what to do', load: () => import('./commands/doctor.js') },
   bootstrap: { summary: 'run a DHT bootstrap node for a private swarm', load: () => import('./commands/bootstrap.js') },

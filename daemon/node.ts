@@ -11,7 +11,9 @@ import { createProxy } from '../proxy/proxy.js'
 import type { ProxyServer } from '../proxy/proxy.js'
 import type { Swarm } from '../swarm/port.js'
 import { Consumer } from './consumer/consumer.js'
+import { explainRoute } from './consumer/explanation.js'
 import { SwarmRouter } from './consumer/swarm-router.js'
+import type { RouteQuestion, RouteView } from './control/route.js'
 import { ControlServer } from './control/server.js'
 import type { NodeSnapshot } from './control/snapshot.js'
 import { DaemonError } from './errors.js'
@@ -149,6 +151,10 @@ class DaemonNode implements Node {
       provided: this.#provider.counters,
       warnings: this.#warnings,
     })
+  }
+
+  explain(question: RouteQuestion): RouteView {
+    return explainRoute(this.#router, this.#consumer.entry(question.model), question)
   }
 
   onChange(listener: () => void): () => void {

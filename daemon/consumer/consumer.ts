@@ -76,6 +76,11 @@ export class Consumer implements Backend {
     return this.#directory.entries().map((entry) => entry.card)
   }
 
+  /** The model of that name as it can be reached now; null = the most trusted one. Throws `MODEL_NOT_FOUND`. */
+  entry(model: string | null): CatalogEntry {
+    return this.#directory.reachable(model)
+  }
+
   health(): Health {
     const { version, settling, peers, now } = this.#options
     return {

@@ -64,6 +64,14 @@ export class Directory {
     return entries
   }
 
+  /** Without waiting for any. `model` null = the most trusted one. Throws `MODEL_NOT_FOUND`. */
+  reachable(model: string | null): CatalogEntry {
+    const entries = this.entries()
+    const entry = model === null ? entries[0] : resolve(entries, this.#options.aliases, model)
+    if (entry) return entry
+    throw ConsumerError.MODEL_NOT_FOUND(model ?? 'any', nearNames(entries, model ?? ''))
+  }
+
   /** The entry as it is now: offers change while a request waits. */
   refreshed(entry: CatalogEntry): CatalogEntry {
     return this.entries().find(({ root }) => root === entry.root) ?? entry

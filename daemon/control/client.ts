@@ -6,6 +6,8 @@ import { controlAddress } from '../paths.js'
 import { LineCutter } from './lines.js'
 import { CONTROL_PROTOCOL, isSnapshot, MAX_ANSWER_BYTES, parseMessage } from './protocol.js'
 import type { ControlMessage, Hello, Method } from './protocol.js'
+import { isRouteView } from './route.js'
+import type { RouteQuestion, RouteView } from './route.js'
 import type { NodeSnapshot } from './snapshot.js'
 
 export interface ControlTarget {
@@ -86,6 +88,13 @@ export class ControlClient {
     return asSnapshot(await this.#ask('subscribe'))
   }
 
+  /** Why a provider would be chosen. Throws `CONTROL_FAILED` with the node's words when there is no such model. */
+  async explain(question: RouteQuestion): Promise<RouteView> {
+    const view = await this.#ask('explain', question)
+    if (isRouteView(view)) return view
+    throw DaemonError.CONTROL_FAILED('The daemon answered with something that is no explanation.')
+  }
+
   /** Resolves when the node has begun to end; `closed` resolves when it has let go of the socket. */
   async stop(): Promise<void> {
     await this.#ask('stop')
@@ -95,11 +104,11 @@ export class ControlClient {
     this.#socket.destroy()
   }
 
-  #ask(method: Method): Promise<unknown> {
+  #ask(method: Method, params?: unknown): Promise<unknown> {
     if (this.#socket.destroyed) return Promise.reject(DaemonError.CONTROL_FAILED('The control connection is closed.'))
     const id = this.#nextId++
     const answer = this.#waitFor<unknown>((waiter) => this.#waiting.set(id, waiter))
-    this.#socket.write(`${JSON.stringify({ id, method })}\n`)
+    this.#socket.write(`${JSON.stringify({ id, method, params })}\n`)
     return answer.finally(() => this.#waiting.delete(id))
   }
 

@@ -3,11 +3,12 @@
  *
  *     server  {"hello": {"protocol": 1, "version": "0.1.0", "pid": 4711}}                first, unasked
  *     client  {"id": 1, "method": "snapshot" | "subscribe" | "stop"}
+ *     client  {"id": 1, "method": "explain", "params": RouteQuestion}
  *     server  {"id": 1, "result": …} or {"id": 1, "error": {"code": "…", "message": "…"}}
  *     server  {"event": "snapshot", "snapshot": …}                                       after subscribe
  *
- * `snapshot` answers a NodeSnapshot. `subscribe` answers one and sends further ones as the node changes. `stop` answers
- * `{"stopping": true}`; the node then ends, and with it the connection. Unknown methods are an error, unknown fields are ignored.
+ * `snapshot` answers a NodeSnapshot. `subscribe` answers one and sends further ones as the node changes. `explain` answers a
+ * RouteView (route.ts). `stop` answers `{"stopping": true}`; the node then ends, and with it the connection. Unknown methods are an error, unknown fields are ignored.
  */
 import type { NodeSnapshot } from './snapshot.js'
 
@@ -20,12 +21,14 @@ export const MAX_ANSWER_BYTES = 16 * 1_048_576
 export const COALESCE_MS = 100
 export const MAX_CLIENTS = 32
 
-export const METHODS = ['snapshot', 'subscribe', 'stop'] as const
+export const METHODS = ['snapshot', 'subscribe', 'explain', 'stop'] as const
 export type Method = (typeof METHODS)[number]
 
 export interface ControlRequest {
   readonly id: number
   readonly method: string
+  /** As it came; null when there is none. */
+  readonly params: unknown
 }
 
 export interface Hello {
@@ -44,9 +47,9 @@ export type ControlMessage =
 export function parseRequest(line: string): ControlRequest | null {
   const value = parseObject(line)
   if (value === null) return null
-  const { id, method } = value
+  const { id, method, params = null } = value
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || typeof method !== 'string') return null
-  return { id, method }
+  return { id, method, params }
 }
 
 /** null when the line is no message of this protocol. The daemon is trusted with the inside of a snapshot. */

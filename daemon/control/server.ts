@@ -11,6 +11,8 @@ import { controlAddress, makeFolder } from '../paths.js'
 import { LineCutter } from './lines.js'
 import { COALESCE_MS, CONTROL_PROTOCOL, MAX_CLIENTS, MAX_REQUEST_BYTES, METHODS, parseRequest } from './protocol.js'
 import type { ControlMessage, ControlRequest } from './protocol.js'
+import { parseQuestion } from './route.js'
+import type { RouteQuestion, RouteView } from './route.js'
 import type { NodeSnapshot } from './snapshot.js'
 
 /** What the socket shows and what it may do: implemented by the composition root. */
@@ -18,6 +20,8 @@ export interface ControlSource {
   snapshot(): NodeSnapshot
   /** Calls back whenever a new snapshot would differ. Returns the way to stop that. */
   onChange(listener: () => void): () => void
+  /** Throws an error with a code and a sentence, e.g. for a model that is not there. */
+  explain(question: RouteQuestion): RouteView
   /** Begins a graceful end and returns at once. */
   stop(): void
 }
@@ -109,6 +113,8 @@ export class ControlServer extends ReadyResource {
       case 'subscribe':
         send(socket, { id, result: source.snapshot() })
         return subscription.begin()
+      case 'explain':
+        return send(socket, explained(source, request))
       case 'stop':
         send(socket, { id, result: { stopping: true } })
         return source.stop()
@@ -118,6 +124,17 @@ export class ControlServer extends ReadyResource {
           error: { code: 'UNKNOWN_METHOD', message: `There is no method "${request.method}".` },
         })
     }
+  }
+}
+
+function explained(source: ControlSource, { id, params }: ControlRequest): ControlMessage {
+  const question = parseQuestion(params)
+  if (question === null) return { id, error: { code: 'BAD_PARAMS', message: 'This is no question about a route.' } }
+  try {
+    return { id, result: source.explain(question) }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { id, error: { code: codeOf(error) ?? 'FAILED', message } }
   }
 }
 

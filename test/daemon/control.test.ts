@@ -11,6 +11,8 @@ import fc from 'fast-check'
 import { connectControl } from '../../daemon/control/client.js'
 import { LineCutter } from '../../daemon/control/lines.js'
 import { MAX_REQUEST_BYTES, parseMessage, parseRequest } from '../../daemon/control/protocol.js'
+import { parseQuestion, SORTS } from '../../daemon/control/route.js'
+import type { RouteQuestion, RouteView } from '../../daemon/control/route.js'
 import { ControlServer } from '../../daemon/control/server.js'
 import type { ControlSource } from '../../daemon/control/server.js'
 import type { NodeSnapshot } from '../../daemon/control/snapshot.js'
@@ -48,6 +50,11 @@ class FakeNode implements ControlSource {
       provided: COUNTS,
       warnings: [],
     }
+  }
+
+  explain(question: RouteQuestion): RouteView {
+    if (question.model === 'unknown') throw new Error('There is no such model.')
+    return { model: question.model ?? '', root: '', chosen: null, retryAfterMs: null, candidates: [], excluded: [] }
   }
 
   onChange(listener: () => void): () => void {
@@ -108,6 +115,43 @@ test('a client gets a snapshot, further ones as the node changes, and asks it to
   assert.equal((await next).version, '0.0.51', 'fifty changes at once travel as one')
   await client.stop()
   assert.equal(node.stopped, 1)
+})
+
+test('a client is told how a request would go, and why a question has no answer', async (t) => {
+  const { dataDir, path } = await serve(t)
+  const client = await connectControl({ dataDir, runtimeDir: undefined })
+  t.after(() => client.close())
+  const question = { maxPrice: { input: null, output: '7' }, sort: null, promptTokens: 1, outputTokens: 0 }
+  assert.equal((await client.explain({ ...question, model: 'tiny' })).model, 'tiny')
+  await assert.rejects(client.explain({ ...question, model: 'unknown' }), /There is no such model/)
+  await assert.rejects(client.explain({ ...question, model: 'tiny', promptTokens: -1 }), /no question about a route/)
+  const socket = dial(t, path)
+  await once(socket, 'data')
+  socket.write('{"id":1,"method":"explain"}\n')
+  assert.match(String((await once(socket, 'data'))[0]), /"code":"BAD_PARAMS"/)
+})
+
+test('a question survives the way through JSON, and anything else is none', () => {
+  const ceiling = fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String))
+  const count = fc.integer({ min: 0, max: 1_048_576 })
+  fc.assert(
+    fc.property(
+      fc.tuple(fc.option(fc.string()), ceiling, ceiling, fc.constantFrom(null, ...SORTS), count, count),
+      ([model, input, output, sort, promptTokens, outputTokens]) => {
+        const question: RouteQuestion = { model, maxPrice: { input, output }, sort, promptTokens, outputTokens }
+        assert.deepEqual(parseQuestion(JSON.parse(JSON.stringify(question))), question)
+      },
+    ),
+  )
+  fc.assert(fc.property(fc.anything(), (value) => void parseQuestion(value)))
+  const good = { model: null, maxPrice: { input: null, output: null }, sort: null, promptTokens: 0, outputTokens: 0 }
+  for (const bad of [
+    { sort: 'size' },
+    { maxPrice: { input: '-1', output: null } },
+    { promptTokens: 1e9 },
+    { model: 3 },
+  ])
+    assert.equal(parseQuestion({ ...good, ...bad }), null)
 })
 
 test('closing the server ends its clients and takes the socket away; nobody listens to the node any more', async (t) => {
