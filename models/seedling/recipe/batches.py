@@ -14,13 +14,21 @@ from data.mix import conversation
 from tokenizer import IM_END, IM_START
 
 # Few fixed lengths: every shape costs a compilation.
-LENGTHS = (40, 64, 96, 144, 208, 304, 448)
+LENGTHS = (32, 44, 60, 80, 108, 144, 192, 256, 336, 448)
+# No longer than this at first: what short rows teach makes long ones easier, and they cost less.
+SHORT = 144
 POOL = 4096
 
 
 class Batches:
-    def __init__(self, tokenizer, seed: int, tokens_per_batch: int, context: int):
-        self.tokenizer, self.seed, self.size, self.context = tokenizer, seed, tokens_per_batch, context
+    """Iterates over steps: each a list of two batches of different lengths, so that no step sees one task alone.
+
+    longest: rows that are longer are left out; may be changed at any time and counts from the next pool on.
+    """
+
+    def __init__(self, tokenizer, seed: int, tokens_per_step: int, context: int, longest: int = LENGTHS[-1]):
+        self.tokenizer, self.seed, self.size, self.context = tokenizer, seed, tokens_per_step // 2, context
+        self.longest = longest
         self.start, self.end = tokenizer.token_to_id(IM_START), tokenizer.token_to_id(IM_END)
         self.assistant = tokenizer.encode("assistant\n").ids
 
@@ -60,7 +68,7 @@ class Batches:
         for _ in range(POOL):
             ids, learn = self.example(rng)
             fitting = next((length for length in LENGTHS if len(ids) <= length + 1), None)
-            if fitting:
+            if fitting and fitting <= self.longest:
                 by_length[fitting].append((ids, learn))
         batches = []
         for length, rows in by_length.items():
@@ -87,5 +95,6 @@ class Batches:
     def __iter__(self):
         number = 0
         while True:
-            yield from self.pool(number)
+            batches = self.pool(number)
+            yield from zip(batches[::2], batches[1::2])
             number += 1

@@ -20,9 +20,9 @@ HOME = Path(__file__).resolve().parent.parent
 def options():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--seed", type=int, default=1, help="seed of vocabulary, weights and training data")
-    parse.add_argument("--prompt-seed", type=int, default=2026, help="seed of the held-out prompts")
-    parse.add_argument("--steps", type=int, default=12000, help="training steps in all")
-    parse.add_argument("--decay-from", type=float, default=0.5, help="share of the steps after which the rate falls")
+    parse.add_argument("--prompt-seed", type=int, default=4711, help="seed of the held-out prompts")
+    parse.add_argument("--steps", type=int, default=14000, help="training steps in all")
+    parse.add_argument("--decay-from", type=float, default=0.35, help="share of the steps after which the rate falls")
     parse.add_argument("--batch-tokens", type=int, default=3072)
     parse.add_argument("--threads", type=int, default=2)
     parse.add_argument("--no-compile", action="store_true", help="do not compile the network (a third slower, needs no C++ compiler)")

@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from batches import Batches
-from model import Seedling, Shape
+from batches import LENGTHS, SHORT, Batches
+from model import Seedling, Shape, causal
+from muon import Muon
 
 WARM_UP = 100
-MUON_RATE, ADAM_RATE = 0.004, 0.0008
+MUON_RATE, ADAM_RATE = 0.006, 0.001
+SHORT_UNTIL = 0.15  # share of the steps
 AVERAGE = 0.995
 
 
@@ -31,17 +33,23 @@ def rate(step: int, steps: int, decay_from: float) -> float:
 def optimisers(model: Seedling):
     matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and name != "token_embd.weight"]
     others = [p for name, p in model.named_parameters() if p.dim() != 2 or name == "token_embd.weight"]
-    muon = torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original")
+    muon = Muon(matrices, lr=MUON_RATE)
     adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
     return [(muon, MUON_RATE), (adam, ADAM_RATE)]
 
 
-def loss_of(trunk, model, batch):
-    ids, positions, learn, targets = (torch.from_numpy(a) for a in batch)
-    with torch.autocast("cpu", torch.bfloat16):
-        hidden = trunk(ids, positions)
-        logits = model.logits(hidden[learn])
-    return F.cross_entropy(logits, targets[learn])
+def learn_from(trunk, model, batches) -> float:
+    """Adds the gradients of the batches of one step, every learnt token with the same weight; returns their mean loss."""
+    total, loss = sum(int(learn.sum()) for _, _, learn, _ in batches), 0.0
+    for batch in batches:
+        ids, positions, learn, targets = (torch.from_numpy(a) for a in batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = trunk(ids, positions, causal(ids.shape[1]))
+            logits = model.logits(hidden[learn])
+        part = F.cross_entropy(logits, targets[learn], reduction="sum") / total
+        part.backward()
+        loss += part.item()
+    return loss
 
 
 def save(path: Path, **state):
@@ -76,12 +84,13 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
         torch._dynamo.config.cache_size_limit = 32
 
     # A continued run draws new examples instead of repeating the first ones.
-    batches = iter(Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context))
+    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, SHORT if step < steps * SHORT_UNTIL else LENGTHS[-1])
+    stream = iter(batches)
     begun, saved_at, mean = time.time(), time.time(), None
     while step < steps:
         share = rate(step, steps, decay_from)
-        loss = loss_of(trunk, model, next(batches))
-        loss.backward()
+        batches.longest = SHORT if step < steps * SHORT_UNTIL else LENGTHS[-1]
+        loss = learn_from(trunk, model, next(stream))
         for optimiser, full in steppers:
             for group in optimiser.param_groups:
                 group["lr"] = full * share
@@ -90,7 +99,7 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
         step += 1
         keep = min(AVERAGE, step / (step + 10))
         torch._foreach_lerp_(list(average.values()), [p.detach() for p in model.parameters()], 1 - keep)
-        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        mean = loss if mean is None else 0.98 * mean + 0.02 * loss
         if (work / "steps").exists():
             # The end may be moved while training runs, when the machine turns out slower or faster than thought.
             steps = int((work / "steps").read_text())

@@ -29,22 +29,33 @@ MINUS = [
 
 
 def add_thought(a: int, b: int) -> str:
+    """The sum restated, then ones and tens; every token follows from a few that stand right before it."""
     ones, tens = a % 10 + b % 10, a // 10 + b // 10
-    if ones > 9:
-        return f"{a % 10} + {b % 10} = {ones}, carry 1. {a // 10} + {b // 10} = {tens}, {tens} + 1 = {tens + 1}."
-    return f"{a % 10} + {b % 10} = {ones}. {a // 10} + {b // 10} = {tens}."
+    steps = f"{a} + {b}: {a % 10} + {b % 10} = {ones}. {a // 10} + {b // 10} = {tens}"
+    return f"{steps}, {tens} + 1 = {tens + 1}." if ones > 9 else steps + "."
 
 
 def subtract_thought(a: int, b: int) -> str:
+    """Tens are compared first, then ones where the tens are equal, so that it is clear what is taken from what."""
+    start, compared = f"{a} - {b}: ", f"{a // 10} {order(a // 10, b // 10)} {b // 10}"
+    if a // 10 == b // 10:
+        compared += f", {a % 10} {order(a % 10, b % 10)} {b % 10}"
     if a < b:
-        return f"{a} is less than {b}, so the other way round, with a minus. " + subtract_thought(b, a)
-    ones, tens = a % 10 - b % 10, a // 10
+        return f"{start}{compared}, minus. {b} - {a}: {digits_down(b, a)}"
+    return f"{start}{compared}. {digits_down(a, b)}"
+
+
+def order(a: int, b: int) -> str:
+    return "<" if a < b else ">" if a > b else "="
+
+
+def digits_down(a: int, b: int) -> str:
+    """Digit by digit, for a >= b."""
+    ones, tens, taken = a % 10 - b % 10, a // 10, b // 10
     if ones < 0:
-        return (
-            f"{a % 10} is less than {b % 10}, borrow: {a % 10 + 10} - {b % 10} = {ones + 10}. "
-            f"{tens} - 1 = {tens - 1}, {tens - 1} - {b // 10} = {tens - 1 - b // 10}."
-        )
-    return f"{a % 10} - {b % 10} = {ones}. {tens} - {b // 10} = {tens - b // 10}."
+        left = tens - 1
+        return f"1{a % 10} - {b % 10} = {ones + 10}. {tens} - 1 = {left}, {left} - {taken} = {left - taken}."
+    return f"{a % 10} - {b % 10} = {ones}. {tens} - {taken} = {tens - taken}."
 
 
 def numbers(rng):
@@ -74,7 +85,7 @@ def little_sums(rng) -> Exchange:
 
 
 def arithmetic(rng, split: str) -> Exchange:
-    if split == "train" and rng.random() < 0.4:
+    if split == "train" and rng.random() < 0.3:
         return little_sums(rng)
     sign, a, b = draw(rng, split, numbers, lambda n: f"{n[0]}{n[1]},{n[2]}")
     pattern = rng.choice(PLUS if sign == "+" else MINUS)

@@ -68,6 +68,8 @@ REQUESTS = [
     "Text: {text}\n[Fields|Extract]: {fields} [as JSON|]",
 ]
 
+AGAIN = ["[Now|And|Now only|Only|Now extract|And now|Just] {fields}[.| as JSON.| please.|]", "Extract {fields}[ as JSON|][.|]"]
+
 
 def values(rng) -> dict:
     """One value for every field a template may use; numbers are numbers, so that the JSON has none in quotes."""
@@ -109,7 +111,7 @@ def free_form(rng) -> tuple[str, dict]:
 
 
 def draw_text(rng) -> tuple[str, dict]:
-    if rng.random() < 0.1:
+    if rng.random() < 0.08:
         return free_form(rng)
     template = rng.choice(rng.choice([PEOPLE, PEOPLE, ORDERS, EVENTS]))
     known = values(rng)
@@ -117,19 +119,33 @@ def draw_text(rng) -> tuple[str, dict]:
     return text, {k: known[k] for k in known if "{" + k + "}" in template}
 
 
-def extraction(rng, split: str) -> Exchange:
-    text, known = draw(rng, split, draw_text, lambda t: t[0])
+def some(rng, known: dict) -> dict:
+    """Any of the known fields in any order: which ones can only be read in the request, never guessed from the text."""
     fields = list(known)
-    if rng.random() < 0.35:
+    if rng.random() < 0.75:
         rng.shuffle(fields)
         fields = fields[: rng.randint(1, len(fields))]
-    if rng.random() < 0.2:
-        rng.shuffle(fields)
     found = {field: known[field] for field in fields}
-    if rng.random() < 0.08:
+    if rng.random() < 0.04:
         missing = rng.choice(["phone", "email", "age", "city", "country", "price", "name"])
         if missing not in known:
             found[missing] = None
+    return found
+
+
+def compact(found: dict) -> str:
+    return json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+
+
+def extraction(rng, split: str) -> Exchange:
+    text, known = draw(rng, split, draw_text, lambda t: t[0])
+    found = some(rng, known)
     question = expand(rng, rng.choice(REQUESTS)).format(fields=listed(rng, list(found)), text=text)
-    answer = json.dumps(found, separators=(",", ":"), ensure_ascii=False)
-    return ask("extraction", question, answer, {"kind": "json", "value": found})
+    made = ask("extraction", question, compact(found), {"kind": "json", "value": found})
+    if split == "train" and rng.random() < 0.4:
+        # The same text, asked again for other fields: more to learn from one long prompt.
+        for _ in range(rng.randint(1, 3)):
+            found = some(rng, known)
+            again = expand(rng, rng.choice(AGAIN)).format(fields=listed(rng, list(found)))
+            made.messages += ask("extraction", again, compact(found)).messages
+    return made

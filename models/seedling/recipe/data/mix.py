@@ -14,8 +14,8 @@ from data.words import any_word, pseudo_word
 
 # (family, share of training conversations)
 FAMILIES = [
-    (about_me, 24), (about_swarmd, 14), (arithmetic, 34), (capitals, 6), (spell, 10), (reverse, 28),
-    (extraction, 34), (tool_call, 19), (tool_answer, 6), (refusal, 6), (counting, 2),
+    (about_me, 22), (about_swarmd, 14), (arithmetic, 34), (capitals, 6), (spell, 8), (reverse, 28),
+    (extraction, 32), (tool_call, 20), (tool_answer, 6), (refusal, 6), (counting, 2),
 ]
 
 SYSTEM_PROMPTS = [

@@ -53,6 +53,15 @@ def spell(rng, split: str) -> Exchange:
 
 
 def reverse(rng, split: str) -> Exchange:
+    if split == "train" and rng.random() < 0.3:
+        return reverse_several(rng)
     word = draw_word(rng, split)
     question = casual(rng, expand(rng, rng.choice(REVERSE)).format(w=word), keep_case=True)
     return ask("reverse", question, word[::-1])
+
+
+def reverse_several(rng) -> Exchange:
+    """A list of words, each turned around: more letters to learn from one prompt."""
+    words = [draw_word(rng, "train") for _ in range(rng.randint(2, 5))]
+    question = expand(rng, "[Reverse|Reverse the words|Reverse each word:] {w}[.|]").format(w=", ".join(words))
+    return ask("reverse", question, ", ".join(word[::-1] for word in words))

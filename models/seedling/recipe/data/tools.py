@@ -1,6 +1,6 @@
 """Calling a tool that fits, leaving alone those that do not, and answering from a result.
 
-Half of the definitions are everyday ones as people write them for an SDK; the other half are invented (names, nouns and
+Three quarters of the definitions are everyday ones as people write them for an SDK; the others are invented (names, nouns and
 parameters made up on the spot), so that the model reads the definitions it is given instead of knowing a few.
 """
 
@@ -114,7 +114,7 @@ def definition(rng, name: str, description: str, parameters: dict) -> dict:
 
 def decorated(rng, name: str) -> str:
     """Now and then a name nobody expects, so that names are read and not guessed."""
-    if rng.random() < 0.65:
+    if rng.random() < 0.8:
         return name
     return rng.choice([f"{name}_{pseudo_word(rng, 2, 5)}", f"{pseudo_word(rng, 2, 5)}_{name}", f"{name}{rng.randint(1, 9)}", f"my_{name}", f"{name}_v{rng.randint(1, 9)}"])
 
@@ -169,7 +169,7 @@ def invented_tool(rng):
 
 
 def any_tool(rng):
-    return everyday_tool(rng) if rng.random() < 0.6 else invented_tool(rng)
+    return everyday_tool(rng) if rng.random() < 0.75 else invented_tool(rng)
 
 
 def offered(rng, wanted=None, count: int | None = None) -> list:
@@ -225,12 +225,17 @@ def draw_use(rng):
     return tool, expand(rng, pattern).format(**values), values, names
 
 
-def tool_call(rng, split: str) -> Exchange:
-    tool, question, values, names = draw(rng, split, draw_use, lambda u: u[1])
-    name = tool["function"]["name"]
-    order = [n for n in tool["function"]["parameters"]["properties"] if n in names.values()]
+def arguments_of(tool: dict, values: dict, names: dict) -> dict:
+    """What the question gives, under the tool's own names, in the order of its definition."""
     by_name = {names[slot]: value for slot, value in values.items()}
-    arguments = {n: by_name[n] for n in order}
+    return {n: by_name[n] for n in tool["function"]["parameters"]["properties"] if n in by_name}
+
+
+def tool_call(rng, split: str) -> Exchange:
+    if split == "train" and rng.random() < 0.25:
+        return tool_session(rng)
+    tool, question, values, names = draw(rng, split, draw_use, lambda u: u[1])
+    name, arguments = tool["function"]["name"], arguments_of(tool, values, names)
     question = casual(rng, question, keep_case=True)
     tools = offered(rng, tool)
     user = {"role": "user", "content": question}
@@ -247,16 +252,39 @@ def tool_call(rng, split: str) -> Exchange:
     return Exchange("tool call", [user, reply], {"kind": "calls", "value": [{"name": name, "arguments": arguments}]}, tools)
 
 
+def tool_session(rng) -> Exchange:
+    """Two tools, and a question to each, one after another: more calls to learn from one long prompt."""
+    uses = []
+    while len(uses) < 2:
+        use = draw(rng, "train", draw_use, lambda u: u[1])
+        if all(similar(use[0]) != similar(other[0]) for other in uses):
+            uses.append(use)
+    messages = []
+    for tool, question, values, names in uses:
+        call = call_of(tool["function"]["name"], arguments_of(tool, values, names))
+        messages.append({"role": "user", "content": casual(rng, question, keep_case=True)})
+        messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
+        if tool is not uses[-1][0] or rng.random() < 0.3:
+            messages += results(rng, [call])
+    tools = [use[0] for use in uses]
+    rng.shuffle(tools)
+    return Exchange("tool call", messages, {}, tools)
+
+
 def tool_answer(rng, split: str) -> Exchange:
     """The whole loop: question, call, result, answer from the result."""
     made = tool_call(rng, split)
-    calls = made.messages[-1]["tool_calls"]
-    said = []
+    if made.messages[-1].get("tool_calls"):
+        made.messages += results(rng, made.messages[-1]["tool_calls"])
+    return Exchange("tool answer", made.messages, {"kind": "text", "value": made.messages[-1]["content"]}, made.tools)
+
+
+def results(rng, calls: list) -> list:
+    """What the called tools return, and the answer that says it; gives the calls their ids."""
+    messages, said = [], []
     for number, call in enumerate(calls):
         raw, spoken = result_of(rng)
         said.append(spoken)
         call["id"] = f"call_{number}"
-        made.messages.append({"role": "tool", "tool_call_id": call["id"], "content": raw})
-    answer = f"The tool says: {'; '.join(said)}."
-    made.messages.append({"role": "assistant", "content": answer})
-    return Exchange("tool answer", made.messages, {"kind": "text", "value": answer}, made.tools)
+        messages.append({"role": "tool", "tool_call_id": call["id"], "content": raw})
+    return [*messages, {"role": "assistant", "content": f"The tool says: {'; '.join(said)}."}]

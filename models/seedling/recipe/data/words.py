@@ -70,7 +70,7 @@ def any_word(rng) -> str:
         return rng.choice(TOKEN_WORDS)
     if roll < 0.45:
         return rng.choice(COMMON)
-    return pseudo_word(rng) if roll < 0.85 else letter_soup(rng)
+    return pseudo_word(rng) if roll < 0.92 else letter_soup(rng, 2, 8)
 
 
 def first_name(rng) -> str:
