@@ -27,6 +27,7 @@ export type LedgerErrorCode =
   | 'CREDIT_EXCEEDED'
   | 'PAYMENT_AHEAD'
   | 'WRITE_OFF_TOO_LARGE'
+  | 'BUDGET_EXCEEDED'
   | 'RECEIPT_MISMATCH'
   | 'RECEIPT_BAD_SIGNATURE'
   | 'STORE_CORRUPT'
@@ -134,6 +135,11 @@ export class LedgerError extends Error {
 
   static WRITE_OFF_TOO_LARGE(amount: bigint, unpaid: bigint): LedgerError {
     return new LedgerError('WRITE_OFF_TOO_LARGE', `a write-off of ${amount} of ${unpaid} microlamports unpaid`)
+  }
+
+  /** The owner's limit says no; nothing has been sent. The message is for the owner. */
+  static BUDGET_EXCEEDED(message: string): LedgerError {
+    return new LedgerError('BUDGET_EXCEEDED', message)
   }
 
   /** The receipt says something else than what this side saw. */
