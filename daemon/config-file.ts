@@ -16,6 +16,8 @@ export interface ConfigFile {
   readonly values: Readonly<Partial<Record<ConfigKey, unknown>>>
   /** The raw `[[models]]` tables. */
   readonly models: unknown
+  /** The raw `[[keys]]` tables. */
+  readonly keys: unknown
   readonly warnings: readonly string[]
 }
 
@@ -25,7 +27,7 @@ export interface ConfigFile {
  */
 export async function readConfigFile(path: string, askedFor: boolean): Promise<ConfigFile> {
   const content = readContent(path, askedFor)
-  if (content === null) return { path, exists: false, values: {}, models: undefined, warnings: [] }
+  if (content === null) return { path, exists: false, values: {}, models: undefined, keys: undefined, warnings: [] }
   // Loaded only when there is something to parse: most first starts have no config file.
   const { parse, TomlError } = await import('smol-toml')
   try {
@@ -62,7 +64,7 @@ function readContent(path: string, askedFor: boolean): string | null {
 function flatten(
   table: Readonly<Record<string, unknown>>,
   path: string,
-): Pick<ConfigFile, 'values' | 'models' | 'warnings'> {
+): Pick<ConfigFile, 'values' | 'models' | 'keys' | 'warnings'> {
   const byPlace = new Map(CONFIG_KEYS.map((key) => [KEYS[key].file, key]))
   const sections = new Set(
     [...byPlace.keys()].filter((place) => place.includes('.')).map((place) => place.split('.')[0]),
@@ -74,17 +76,17 @@ function flatten(
     const key = byPlace.get(place)
     // A heading with nothing below it says nothing.
     if (key) values[key] = isTable(value) && Object.keys(value).length === 0 ? undefined : value
-    else warnings.push(unknownKey(place, path, [...byPlace.keys(), 'models']))
+    else warnings.push(unknownKey(place, path, [...byPlace.keys(), 'models', 'keys']))
   }
 
   for (const [name, value] of Object.entries(table)) {
-    if (name === 'models') continue
+    if (name === 'models' || name === 'keys') continue
     if (!sections.has(name)) take(name, value)
     else if (!isTable(value))
       throw DaemonError.CONFIG_INVALID(`${path}: "${name}" must be a section ([${name}] on a line of its own).`)
     else for (const [inner, innerValue] of Object.entries(value)) take(`${name}.${inner}`, innerValue)
   }
-  return { values, models: table['models'], warnings }
+  return { values, models: table['models'], keys: table['keys'], warnings }
 }
 
 export function unknownKey(place: string, path: string, known: readonly string[]): string {

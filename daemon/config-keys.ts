@@ -2,7 +2,19 @@
  * Every setting, once: its place in the config file, its flag, its environment variable, what it may be and what it is
  * when nobody says. Parsing, `--help`, the commented template and docs/config.md all come from this table.
  */
-import { bytes32, hostPort, integer, listOf, mapOf, oneOf, origin, text, unsigned64, yesOrNo } from './config-kinds.js'
+import {
+  amount,
+  bytes32,
+  hostPort,
+  integer,
+  listOf,
+  mapOf,
+  oneOf,
+  origin,
+  text,
+  unsigned64,
+  yesOrNo,
+} from './config-kinds.js'
 import type { Kind } from './config-kinds.js'
 
 export interface Key<T, F> {
@@ -247,6 +259,24 @@ export const KEYS = {
     fallback: 0n,
     about: 'lamports per million generated tokens',
     example: '0',
+  }),
+  budgetPerRequest: key({
+    file: 'budget.per_request',
+    flag: null,
+    env: 'SWARMD_BUDGET_PER_REQUEST',
+    kind: amount,
+    fallback: null,
+    about: 'the most that one request may cost; more is refused with 402 before anything is sent',
+    example: '"0.001 SOL"',
+  }),
+  budgetPerDay: key({
+    file: 'budget.per_day',
+    flag: null,
+    env: 'SWARMD_BUDGET_PER_DAY',
+    kind: amount,
+    fallback: null,
+    about: 'the most that this node may spend in a day (UTC)',
+    example: '"0.05 SOL"',
   }),
   aliases: key({
     file: 'aliases',

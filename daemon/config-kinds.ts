@@ -2,6 +2,9 @@
  * Kinds of config values: what is allowed, in words, and how text (flags, environment) and TOML values become the typed
  * value. A kind answers `undefined` for a value that it does not allow; the caller names the key, the value and `allowed`.
  */
+import { lamports, parseLamports } from '../ledger/amount.js'
+import type { Lamports } from '../ledger/amount.js'
+
 export interface Kind<T> {
   /** Completes the sentence "… is not allowed; it must be …". */
   readonly allowed: string
@@ -30,6 +33,22 @@ export function unsigned64(unit: string): Kind<bigint> {
       return value !== undefined && value >= 0n && value < 1n << 64n ? value : undefined
     },
   }
+}
+
+/** Money: a whole number of lamports, or text with a unit. */
+export const amount: Kind<Lamports> = {
+  allowed: 'an amount such as "0.5 SOL" or "20000 lamports" (a number alone is lamports)',
+  parse(raw) {
+    const whole = toBigInt(raw)
+    const [, number = '', unit = ''] = (typeof raw === 'string' && /^([\d.]{1,40}) ?([A-Za-z]+)$/.exec(raw)) || []
+    try {
+      if (whole !== undefined) return lamports(whole)
+      if (unit.toLowerCase() === 'sol') return parseLamports(number)
+      return /^lamports?$/i.test(unit) && /^\d+$/.test(number) ? lamports(BigInt(number)) : undefined
+    } catch {
+      return undefined
+    }
+  },
 }
 
 function toBigInt(raw: unknown): bigint | undefined {

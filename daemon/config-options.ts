@@ -1,13 +1,14 @@
 /**
  * From the effective configuration to the node's options: the checks that concern more than one setting live here.
  */
-import { readFileSync } from 'node:fs'
+import type { BudgetLimits } from '../ledger/budget.js'
 import { price } from '../ledger/price.js'
 import type { Prices } from '../ledger/price.js'
 import type { LoadedConfig } from './config.js'
+import { readKeyFile } from './config-api-keys.js'
 import { settleSource } from './config-models.js'
 import type { ConfiguredModel } from './config-models.js'
-import { codeOf, DaemonError } from './errors.js'
+import { DaemonError } from './errors.js'
 import type { ApiOptions, ModelOptions, NodeOptions, SwarmSettings } from './node-options.js'
 
 export interface Served {
@@ -40,6 +41,7 @@ export function nodeOptions(loaded: LoadedConfig, served: Served | null, version
     api,
     swarm,
     aliases: loaded.config.aliases,
+    budget: budgetLimits(loaded),
   }
 }
 
@@ -102,6 +104,7 @@ function apiOptions(loaded: LoadedConfig): ApiOptions {
     host: config.host,
     port: config.port,
     key,
+    keys: readNamedKeys(loaded, key),
     allowOrigins: config.allowOrigins,
     allowHosts: config.allowHosts,
     bodyLimit: config.bodyLimitMb * 1_048_576,
@@ -117,21 +120,30 @@ export function readApiKey({ config }: LoadedConfig): string | null {
   return config.apiKey ?? (config.apiKeyFile === null ? null : readKeyFile(config.apiKeyFile))
 }
 
-function readKeyFile(path: string): string {
-  let content: string
-  try {
-    content = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw DaemonError.CONFIG_UNREADABLE(
-      `The API key file ${path} cannot be read (${codeOf(error) ?? 'unknown reason'}).`,
-      error,
+/** What may be spent. */
+export function budgetLimits({ config, apiKeys }: LoadedConfig): BudgetLimits {
+  return {
+    all: { perRequest: config.budgetPerRequest, perDay: config.budgetPerDay },
+    keys: new Map(apiKeys.map(({ name, perRequest, perDay }) => [name, { perRequest, perDay }])),
+  }
+}
+
+/** Name → key. Throws `CONFIG_INVALID` when one opens nothing, or two doors. */
+function readNamedKeys({ apiKeys }: LoadedConfig, key: string | null): ReadonlyMap<string, string> {
+  if (apiKeys.length > 0 && key === null) {
+    throw DaemonError.CONFIG_INVALID(
+      'The [[keys]] of the config file limit nobody as long as callers without a key are served: set api.key or api.key_file too.',
     )
   }
-  const key = content.split('\n')[0]?.trim() ?? ''
-  if (/^[\x21-\x7e]{8,256}$/.test(key)) return key
-  throw DaemonError.CONFIG_INVALID(
-    `The first line of the API key file ${path} must be 8 to 256 printable characters without spaces.`,
-  )
+  const named = new Map<string, string>()
+  for (const { name, source } of apiKeys) {
+    const value = 'key' in source ? source.key : readKeyFile(source.file)
+    if (value === key || [...named.values()].includes(value)) {
+      throw DaemonError.CONFIG_INVALID(`The API key "${name}" is the same as another one: each needs its own.`)
+    }
+    named.set(name, value)
+  }
+  return named
 }
 
 function swarmSettings(loaded: LoadedConfig): SwarmSettings | null {

@@ -15,6 +15,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   swarm: 'Whom to meet.',
   engine: 'How models run.',
   prices: 'What this node asks for its work, in lamports per million tokens. 0 = free.',
+  budget: 'What this node may spend: whole lamports, or texts such as "0.05 SOL". "swarmd budget" shows what is left.',
   log: 'What the daemon writes down. Never a prompt, an answer or a key.',
 }
 
@@ -27,6 +28,15 @@ const MODELS = `
 # price_out = 60000
 # slots = 4
 # context = 8192
+`
+
+const API_KEYS = `
+# Further API keys, each with limits of its own; api.key or api.key_file must be set as well.
+# [[keys]]
+# name = "laptop"
+# key_file = "laptop.key"
+# per_request = "0.001 SOL"
+# per_day = "0.01 SOL"
 `
 
 export function configTemplate(): string {
@@ -42,6 +52,7 @@ export function configTemplate(): string {
     '# "gpt-4o-mini" = "qwen3-8b:q4_k_m"',
     '# "*" = "qwen3-8b:q4_k_m"',
     MODELS,
+    API_KEYS,
   )
   return lines.join('\n')
 }

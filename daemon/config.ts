@@ -6,6 +6,8 @@ import { inspect } from 'node:util'
 import { CONFIG_KEYS, KEYS } from './config-keys.js'
 import type { Config, ConfigKey } from './config-keys.js'
 import { readConfigFile } from './config-file.js'
+import { readApiKeys } from './config-api-keys.js'
+import type { ConfiguredKey } from './config-api-keys.js'
 import { readModels } from './config-models.js'
 import type { ConfiguredModel } from './config-models.js'
 import { nearNames } from './config-near.js'
@@ -29,6 +31,8 @@ export interface LoadedConfig {
   readonly origins: Readonly<Record<ConfigKey, Origin>>
   /** The `[[models]]` of the config file, checked. */
   readonly models: readonly ConfiguredModel[]
+  /** The `[[keys]]` of the config file, checked; the keys themselves are read when a node starts. */
+  readonly apiKeys: readonly ConfiguredKey[]
   readonly file: { readonly path: string; readonly exists: boolean }
   /** Resolved folders. */
   readonly dataDir: string
@@ -74,6 +78,7 @@ export async function loadConfig(input: LoadInput): Promise<LoadedConfig> {
     config,
     origins: origins as Record<ConfigKey, Origin>,
     models: readModels(file.models, file.path),
+    apiKeys: readApiKeys(file.keys, file.path),
     file: { path: file.path, exists: file.exists },
     dataDir: config.dataDir ?? places.data,
     cacheDir: config.cacheDir ?? places.cache,

@@ -5,6 +5,7 @@
  * Everything here is settled: defaults filled in, values checked. Names stay names (a network's 32-byte id is derived by
  * `networkId` of identity.ts), so that nothing native has to load before the local API answers.
  */
+import type { BudgetLimits } from '../ledger/budget.js'
 import type { Prices } from '../ledger/price.js'
 import type { NodeSnapshot } from './control/snapshot.js'
 
@@ -22,6 +23,8 @@ export interface NodeOptions {
   readonly swarm: SwarmSettings | null
   /** Alias → model name; the key `*` catches every unknown name. */
   readonly aliases: Readonly<Record<string, string>>
+  /** What may be spent. */
+  readonly budget: BudgetLimits
 }
 
 export interface ModelOptions {
@@ -48,6 +51,8 @@ export interface ApiOptions {
   readonly port: number
   /** Never printed. null = no key (loopback only). */
   readonly key: string | null
+  /** Further keys by name, never printed; only beside `key`. */
+  readonly keys: ReadonlyMap<string, string>
   /** Origins beyond localhost that browsers may call from, e.g. `https://chat.example`. */
   readonly allowOrigins: readonly string[]
   /** Names in the `Host` header beyond this machine's own, e.g. a reverse proxy's; without them DNS rebinding is refused. */

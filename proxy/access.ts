@@ -12,6 +12,8 @@ export interface AccessRules {
   /** The bound address. Off loopback the Host may be any name; the key, then mandatory, does the guarding. */
   readonly host: string
   readonly key: string | null
+  /** Further keys by the name under which their callers' spending is counted; only beside `key`. */
+  readonly keys?: ReadonlyMap<string, string>
   /** Exact origins beside those of this machine; `*` is any. */
   readonly allowOrigins: readonly string[]
   /** Exact host names beside those of this machine, e.g. of a reverse proxy. */
@@ -31,11 +33,13 @@ const MAX_KEY = 4096
 export class Access {
   readonly #rules: AccessRules
   readonly #keyHash: Buffer | null
+  readonly #named: readonly { readonly name: string; readonly keyHash: Buffer }[]
   readonly #checkHost: boolean
 
   constructor(rules: AccessRules) {
     this.#rules = rules
     this.#keyHash = rules.key === null ? null : hash(rules.key)
+    this.#named = [...(rules.keys ?? [])].map(([name, key]) => ({ name, keyHash: hash(key) }))
     this.#checkHost = isLoopback(rules.host)
   }
 
@@ -65,14 +69,25 @@ export class Access {
   /** True when no key is set, or the caller has it. */
   holdsKey(headers: CallerHeaders): boolean {
     if (this.#keyHash === null) return true
-    const given = bearer(headers.authorization) ?? single(headers['x-api-key'])
-    if (given === null || given.length > MAX_KEY) return false
-    return timingSafeEqual(hash(given), this.#keyHash)
+    const given = hashOfGiven(headers)
+    return given !== null && (timingSafeEqual(given, this.#keyHash) || this.#nameOf(given) !== null)
+  }
+
+  /** The name of the key that the caller sent; null = the owner's own, or none. */
+  callerName(headers: CallerHeaders): string | null {
+    if (this.#named.length === 0) return null
+    const given = hashOfGiven(headers)
+    return given === null ? null : this.#nameOf(given)
   }
 
   originFits(origin: string): boolean {
     if (this.#rules.allowOrigins.includes('*') || this.#rules.allowOrigins.includes(origin)) return true
     return URL.canParse(origin) && isLocalName(new URL(origin).hostname)
+  }
+
+  /** Compares with every key, so that the time tells nothing about which one came near. */
+  #nameOf(given: Buffer): string | null {
+    return this.#named.filter(({ keyHash }) => timingSafeEqual(given, keyHash))[0]?.name ?? null
   }
 
   #hostFits(host: string | undefined): boolean {
@@ -98,6 +113,11 @@ function isLocalName(name: string): boolean {
 function hostName(host: string): string | null {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(host)
   return match?.[1]?.toLowerCase() ?? null
+}
+
+function hashOfGiven(headers: CallerHeaders): Buffer | null {
+  const given = bearer(headers.authorization) ?? single(headers['x-api-key'])
+  return given === null || given.length > MAX_KEY ? null : hash(given)
 }
 
 function bearer(authorization: string | undefined): string | null {

@@ -80,12 +80,16 @@ export interface GenerateRequest {
   /** How many alternatives per position, 0..20; null = no logprobs. */
   readonly logprobs: number | null
   readonly routing: Routing
+  /** Name of the API key that asks, whose budget it is; null or absent = the owner. */
+  readonly caller?: string | null
 }
 
 export interface EmbedRequest {
   readonly model: string
   readonly inputs: readonly (string | readonly number[])[]
   readonly routing: Routing
+  /** As in `GenerateRequest`. */
+  readonly caller?: string | null
 }
 
 /** The caller's wishes about providers (OpenRouter's field names in the dialect, neutral here). */

@@ -20,6 +20,8 @@ export interface ProxyOptions {
   readonly port?: number
   /** What callers must send as Bearer or X-Api-Key; null = no key. */
   readonly key?: string | null
+  /** Further keys by name; only beside `key`. */
+  readonly keys?: ReadonlyMap<string, string>
   /** Origins of web pages that may call, beside those of this machine; `*` = any. */
   readonly allowOrigins?: readonly string[]
   /** Host names that callers may use, beside those of this machine. */
@@ -64,6 +66,7 @@ export class ProxyServer {
     this.#access = new Access({
       host: this.#host,
       key: options.key ?? null,
+      keys: options.keys ?? new Map(),
       allowOrigins: options.allowOrigins ?? [],
       allowHosts: (options.allowHosts ?? []).map((name) => name.toLowerCase()),
     })

@@ -1,7 +1,7 @@
 /** The Fastify instance: what holds for every route. Routes themselves are in `routes/`, one file each. */
 import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Access } from './access.js'
+import type { Access, CallerHeaders } from './access.js'
 import { acceptBodies } from './body.js'
 import { logFailure, requestId } from './call.js'
 import type { Calls, ProxyLog } from './call.js'
@@ -98,7 +98,8 @@ export function createServer({ backend, access, calls, schemas, bodyLimit, log }
     backend,
     calls,
     paths: (path: string) => PREFIXES.map((prefix) => prefix + path),
-    holdsKey: (headers: Parameters<Access['holdsKey']>[0]) => access.holdsKey(headers),
+    holdsKey: (headers: CallerHeaders) => access.holdsKey(headers),
+    callerName: (headers: CallerHeaders) => access.callerName(headers),
   }
   for (const route of [healthRoute, modelsRoute, chatRoute, completionsRoute, embeddingsRoute]) route(context)
   return app

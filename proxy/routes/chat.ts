@@ -15,12 +15,16 @@ import type { ChatBody } from '../schema/chat.js'
 import { streamAnswer } from '../stream-answer.js'
 import type { RouteContext } from './context.js'
 
-export function chatRoute({ app, backend, calls, paths }: RouteContext): void {
+export function chatRoute({ app, backend, calls, paths, callerName }: RouteContext): void {
   for (const url of paths('/chat/completions')) {
     app.post<{ Body: ChatBody }>(url, { schema: { body: CHAT_BODY } }, async (request, reply) => {
       const body = request.body
       refuseChatFields(body)
-      const requests = chatRequests(body, routingFrom(body.provider ?? null, request.headers))
+      const requests = chatRequests(
+        body,
+        routingFrom(body.provider ?? null, request.headers),
+        callerName(request.headers),
+      )
       const call = calls.open(request, reply, 'messages')
       const identity = { id: call.answerId('chatcmpl'), created: call.created, model: body.model }
       const logprobs = alternativesOf(body)
@@ -45,7 +49,11 @@ export function chatRoute({ app, backend, calls, paths }: RouteContext): void {
 }
 
 /** One neutral request per choice. */
-function chatRequests(body: ChatBody, routing: GenerateRequest['routing']): readonly GenerateRequest[] {
+function chatRequests(
+  body: ChatBody,
+  routing: GenerateRequest['routing'],
+  caller: string | null,
+): readonly GenerateRequest[] {
   const sampling = samplingFrom(body)
   const base = {
     model: body.model,
@@ -54,6 +62,7 @@ function chatRequests(body: ChatBody, routing: GenerateRequest['routing']): read
     stop: stopList(body.stop ?? null),
     logprobs: alternativesOf(body),
     routing,
+    caller,
   }
   return Array.from({ length: body.n ?? 1 }, (_, index) => ({
     ...base,

@@ -21,13 +21,18 @@ const MAX_CHOICES = 128
 /** OpenAI's documented default. */
 const DEFAULT_MAX_TOKENS = 16
 
-export function completionsRoute({ app, backend, calls, paths }: RouteContext): void {
+export function completionsRoute({ app, backend, calls, paths, callerName }: RouteContext): void {
   for (const url of paths('/completions')) {
     app.post<{ Body: CompletionBody }>(url, { schema: { body: COMPLETION_BODY } }, async (request, reply) => {
       const body = request.body
       refuseCompletionFields(body)
       const prompts = promptsOf(body)
-      const requests = completionRequests(body, prompts, routingFrom(body.provider ?? null, request.headers))
+      const requests = completionRequests(
+        body,
+        prompts,
+        routingFrom(body.provider ?? null, request.headers),
+        callerName(request.headers),
+      )
       const call = calls.open(request, reply, 'prompt')
       const identity = { id: call.answerId('cmpl'), created: call.created, model: body.model }
       const perPrompt = body.n ?? 1
@@ -72,6 +77,7 @@ function completionRequests(
   body: CompletionBody,
   prompts: readonly Input[],
   routing: GenerateRequest['routing'],
+  caller: string | null,
 ): readonly GenerateRequest[] {
   const sampling = samplingFrom(body)
   const base = {
@@ -80,6 +86,7 @@ function completionRequests(
     stop: stopList(body.stop ?? null),
     logprobs: body.logprobs ?? null,
     routing,
+    caller,
   }
   return prompts.flatMap((prompt) =>
     Array.from({ length: body.n ?? 1 }, (_, index) => ({

@@ -1,5 +1,6 @@
 /** What every route is given. */
 import type { FastifyInstance } from 'fastify'
+import type { CallerHeaders } from '../access.js'
 import type { Calls } from '../call.js'
 import type { Backend } from '../port.js'
 
@@ -10,5 +11,7 @@ export interface RouteContext {
   /** The addresses of one route (`/chat/completions`): with and without `/v1`. */
   readonly paths: (path: string) => readonly string[]
   /** True for callers who hold the key, or when none is needed. */
-  readonly holdsKey: (headers: Readonly<Record<string, string | string[] | undefined>>) => boolean
+  readonly holdsKey: (headers: CallerHeaders) => boolean
+  /** The name of the API key that a caller sent; null = the owner's own, or none. */
+  readonly callerName: (headers: CallerHeaders) => string | null
 }

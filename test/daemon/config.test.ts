@@ -135,15 +135,15 @@ test('with every "#" before a setting taken away the template is still valid', a
   const hex = 'ab'.repeat(32)
   const toml = configTemplate()
     .replaceAll('64 hexadecimal digits"', `${hex}"`)
-    .replaceAll(/^# (?=("[^"]+"|[a-z_]+) = |\[\[models)/gm, '')
+    .replaceAll(/^# (?=("[^"]+"|[a-z_]+) = |\[\[(models|keys))/gm, '')
   assert.ok('models' in parse(toml))
-  const { warnings, origins, models } = await load(t, { toml })
+  const { warnings, origins, models, apiKeys } = await load(t, { toml })
   assert.deepEqual(warnings, [])
   assert.deepEqual(
     CONFIG_KEYS.filter((key) => origins[key].from !== 'file'),
     [],
   )
-  assert.equal(models.length, 1)
+  assert.deepEqual([models.length, apiKeys.length], [1, 1])
 })
 
 test('prices are u64 in every notation, larger ones are refused', async (t) => {
@@ -258,4 +258,59 @@ test('a model takes its own settings, then the general ones; flags win over both
     'a model named on the command line keeps its table',
   )
   assert.deepEqual(await prices({ slots: '4' }, ['/m/c.gguf', 'hf:u/r:q4']), ['/m/c.gguf 5 5 4', 'hf:u/r:q4 5 5 4'])
+})
+
+test('budgets are lamports or texts with a unit, for everything and for named API keys', async (t) => {
+  const toml = `
+    [api]
+    key = "owner-key"
+    [budget]
+    per_day = "0.05 SOL"
+    [[keys]]
+    name = "laptop"
+    key = "laptop-key"
+    per_request = 2000
+    [[keys]]
+    name = "phone"
+    key = "phone-key"
+    per_day = "1 lamport"`
+  const { api, budget } = nodeOptions(
+    await load(t, { toml, env: { SWARMD_BUDGET_PER_REQUEST: '20000 lamports' } }),
+    NO_MODELS,
+    '0',
+  )
+  assert.deepEqual(budget.all, { perRequest: 20_000n, perDay: 50_000_000n })
+  assert.deepEqual(budget.keys.get('laptop'), { perRequest: 2000n, perDay: null })
+  assert.deepEqual(budget.keys.get('phone'), { perRequest: null, perDay: 1n })
+  assert.deepEqual(
+    [...(api?.keys ?? [])],
+    [
+      ['laptop', 'laptop-key'],
+      ['phone', 'phone-key'],
+    ],
+  )
+  for (const wrong of ['"1.5 lamports"', '"0.0000000001 SOL"', '"5 EUR"', '-1', '1.5', '"x"', '"18446744073709551616"'])
+    await assert.rejects(load(t, { toml: `[budget]\nper_day = ${wrong}` }), /budget\.per_day = .* is not allowed/)
+})
+
+test('a named API key that would limit nobody, or is unclear, is refused without telling it', async (t) => {
+  const options = async (toml: string): Promise<unknown> => nodeOptions(await load(t, { toml }), NO_MODELS, '0')
+  const one = '[[keys]]\nname = "a"\nkey = "secret-a"\n'
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [one, /set api\.key or api\.key_file too/],
+    [`[api]\nkey = "secret-a"\n${one}`, /same as another/],
+    [`[api]\nkey = "owner-key"\n${one}${one}`, /two \[\[keys\]\] are named "a"/],
+    [`${one}per_dya = 5`, /keys\[0\]: .*there is no setting "per_dya"; did you mean "per_day"/],
+    ['[[keys]]\nkey = "secret-a"', /keys\[0\] needs a name/],
+    ['[[keys]]\nname = "a"', /needs either a key or a key_file/],
+    [`${one}key_file = "b"`, /needs either a key or a key_file/],
+    ['[[keys]]\nname = "a"\nkey = "a b c d e secret-a"', /keys\[0\]\.key is not allowed/],
+    ['keys = 5', /keys must be at most/],
+  ]
+  for (const [toml, words] of cases)
+    await assert.rejects(options(toml), (error) => {
+      assert.match(String(error), words)
+      assert.ok(!String(error).includes('secret-a'))
+      return true
+    })
 })

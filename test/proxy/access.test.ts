@@ -35,6 +35,25 @@ test('on loopback without a key any caller on this machine is served, whatever k
   }
 })
 
+test("a named key opens like the owner's, and the backend is told whose budget it is", async (t) => {
+  const keys = new Map([
+    ['laptop', 'sk-laptop'],
+    ['phone', 'sk-phone'],
+  ])
+  const { base, backend } = await openProxy(t, new FakeBackend(), { key: 'sk-right', keys })
+  for (const key of ['sk-right', 'sk-phone', 'sk-laptop']) {
+    const { status } = await post(`${base}/chat/completions`, HELLO, { authorization: `Bearer ${key}` })
+    assert.equal(status, 200)
+  }
+  await post(`${base}/completions`, { model: 'toy', prompt: 'hi' }, { 'x-api-key': 'sk-phone' })
+  await post(`${base}/embeddings`, { model: 'toy', input: 'hi' }, { 'x-api-key': 'sk-laptop' })
+  assert.deepEqual(
+    [...backend.asked, ...backend.embedded].map(({ caller }) => caller),
+    [null, 'phone', 'laptop', 'phone', 'laptop'],
+  )
+  assert.equal((await post(`${base}/chat/completions`, HELLO, { 'x-api-key': 'laptop' })).status, 401)
+})
+
 test('with a key set, Bearer and X-Api-Key open, everything else is 401', async (t) => {
   const { base, backend } = await openProxy(t, new FakeBackend(), { key: 'sk-right' })
   const right = [

@@ -35,6 +35,7 @@ test('a bare request asks for the documented defaults', async (t) => {
         allowFallbacks: true,
         deadlineMs: null,
       },
+      caller: null,
     },
   ])
 })
