@@ -18,7 +18,7 @@ from muon import Muon
 
 WARM_UP = 100
 MUON_RATE, ADAM_RATE = 0.006, 0.001
-SHORT_UNTIL = 0.15  # share of the steps
+SHORT_STEPS = 2100
 AVERAGE = 0.995
 
 
@@ -84,12 +84,12 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
         torch._dynamo.config.cache_size_limit = 32
 
     # A continued run draws new examples instead of repeating the first ones.
-    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, SHORT if step < steps * SHORT_UNTIL else LENGTHS[-1])
+    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, SHORT if step < SHORT_STEPS else LENGTHS[-1])
     stream = iter(batches)
     begun, saved_at, mean = time.time(), time.time(), None
     while step < steps:
         share = rate(step, steps, decay_from)
-        batches.longest = SHORT if step < steps * SHORT_UNTIL else LENGTHS[-1]
+        batches.longest = SHORT if step < SHORT_STEPS else LENGTHS[-1]
         loss = learn_from(trunk, model, next(stream))
         for optimiser, full in steppers:
             for group in optimiser.param_groups:
