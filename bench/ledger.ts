@@ -53,7 +53,11 @@ async function transact(store: LedgerStore, count: number, from: number): Promis
       const asked = { ...statement, consumer: CONSUMER.publicKey }
       const begun = performance.now()
       const receipt = await store.issue(asked, PROVIDER.secretKey)
-      const { consumerSignature } = countersign(receipt, asked, CONSUMER.secretKey)
+      const { consumerSignature } = countersign(
+        receipt,
+        { ...asked, cumulativeAtMost: asked.cumulative },
+        CONSUMER.secretKey,
+      )
       if (!consumerSignature) throw new Error('a countersignature is missing')
       const transaction = complete(receipt, consumerSignature)
       await store.append({ role: 'provider', times: asked.times, transaction, ciphertext })

@@ -260,6 +260,15 @@ export const KEYS = {
     about: 'lamports per million generated tokens',
     example: '0',
   }),
+  credit: key({
+    file: 'payment.credit',
+    flag: '--credit <amount>',
+    env: 'SWARMD_CREDIT',
+    kind: amount,
+    fallback: null,
+    about: 'the most that this node may owe one provider, and lets one payer run up in all; until there is a chain',
+    example: '"0.001 SOL"',
+  }),
   budgetPerRequest: key({
     file: 'budget.per_request',
     flag: null,

@@ -42,6 +42,7 @@ export function nodeOptions(loaded: LoadedConfig, served: Served | null, version
     swarm,
     aliases: loaded.config.aliases,
     budget: budgetLimits(loaded),
+    credit: loaded.config.credit,
   }
 }
 

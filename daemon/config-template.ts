@@ -15,6 +15,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   swarm: 'Whom to meet.',
   engine: 'How models run.',
   prices: 'What this node asks for its work, in lamports per million tokens. 0 = free.',
+  payment: 'With what this node pays, and lets itself be paid.',
   budget: 'What this node may spend: whole lamports, or texts such as "0.05 SOL". "swarmd budget" shows what is left.',
   log: 'What the daemon writes down. Never a prompt, an answer or a key.',
 }

@@ -1,22 +1,29 @@
 /** The node's place in the swarm, with the keys of its role: its own when it serves, fresh ones when it only asks. */
 import { SwarmNode } from '../swarm/node.js'
 import type { IncomingAsk, Swarm } from '../swarm/port.js'
-import { freshNodeKeyPair, networkId, openIdentity } from './identity.js'
+import { networkId } from './identity.js'
 import type { NodeOptions, SwarmSettings } from './node-options.js'
+import type { Payments } from './payment/open.js'
 
-/** Opens (or makes) the identity when there is something to serve: throws as `openIdentity` does. Joins nothing yet. */
-export function createSwarm(settings: SwarmSettings, options: NodeOptions, onAsk: (ask: IncomingAsk) => void): Swarm {
-  const identity = options.models.length > 0 ? openIdentity(options.dataDir) : null
+/** Joins nothing yet. */
+export function createSwarm(
+  settings: SwarmSettings,
+  options: NodeOptions,
+  { identity, keys, till }: Payments,
+  onAsk: (ask: IncomingAsk) => void,
+): Swarm {
+  const serves = options.models.length > 0
   return new SwarmNode({
-    keyPair: identity?.node() ?? freshNodeKeyPair(),
-    boxKeyPair: identity?.box() ?? null,
+    keyPair: keys,
+    boxKeyPair: serves ? identity.box() : null,
     bootstrap: settings.bootstrap,
     host: settings.host ?? loopbackHost(settings.bootstrap),
     network: networkId(settings.network),
     invite: settings.invite,
     allow: settings.allow,
     software: `swarmd/${options.version}`,
-    onAsk: identity ? onAsk : null,
+    onAsk: serves ? onAsk : null,
+    onVoucher: serves ? (_peer, voucher) => till.accept(voucher) : null,
   })
 }
 

@@ -5,6 +5,7 @@
  * Everything here is settled: defaults filled in, values checked. Names stay names (a network's 32-byte id is derived by
  * `networkId` of identity.ts), so that nothing native has to load before the local API answers.
  */
+import type { Lamports } from '../ledger/amount.js'
 import type { BudgetLimits } from '../ledger/budget.js'
 import type { Prices } from '../ledger/price.js'
 import type { NodeSnapshot } from './control/snapshot.js'
@@ -25,6 +26,8 @@ export interface NodeOptions {
   readonly aliases: Readonly<Record<string, string>>
   /** What may be spent. */
   readonly budget: BudgetLimits
+  /** The most to owe one provider, and to let one channel run up. null = neither pays nor is paid. */
+  readonly credit: Lamports | null
 }
 
 export interface ModelOptions {

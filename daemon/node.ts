@@ -23,12 +23,14 @@ import { acquireLock } from './lock.js'
 import type { DataLock } from './lock.js'
 import type { Node, NodeHooks, NodeOptions, StartNode } from './node-options.js'
 import { nodeSnapshot } from './node-view.js'
+import type { Payments } from './payment/open.js'
 import { Provider } from './provider/provider.js'
 import { termsOf } from './provider/terms.js'
 
 /** After the join, offers still arrive from peers that were just dialled. */
 const SETTLE_MS = 2000
 const WARNINGS_KEPT = 32
+const RECORDS_MS = 500
 
 export const startNode: StartNode = async (options, hooks) => {
   const node = new DaemonNode(options, hooks)
@@ -52,6 +54,7 @@ class DaemonNode implements Node {
   #proxy: ProxyServer | null = null
   #control: ControlServer | null = null
   #swarm: Swarm | null = null
+  #payments: Payments | null = null
   #joining: boolean
   #joined = false
   #settleTimer: NodeJS.Timeout | null = null
@@ -76,16 +79,19 @@ class DaemonNode implements Node {
       onReady: (model) => this.#serve(model),
       log: hooks.log,
     })
-    this.#provider = new Provider(
-      (root) => {
+    this.#provider = new Provider({
+      models: (root) => {
         const model = this.#models.byRoot(root)
-        return model?.engine ? { engine: model.engine, prices: model.options.prices } : null
+        return model?.engine ? { engine: model.engine } : null
       },
-      () => this.#notify(),
-    )
+      payments: () => this.#payments,
+      onChange: () => this.#notify(),
+    })
     this.#router = new SwarmRouter({
       swarm: () => this.#swarm,
       models: this.#models,
+      payments: () => this.#payments,
+      onLie: (provider, what) => hooks.log.warn({ provider, what }, 'a receipt was refused'),
       now: Date.now,
       random: Math.random,
     })
@@ -106,7 +112,7 @@ class DaemonNode implements Node {
   }
 
   async open(): Promise<void> {
-    const { api, dataDir, version, swarm, models } = this.#options
+    const { api, credit, dataDir, version, swarm, models } = this.#options
     if (swarm?.network === 'public' && models.some((model) => model.source === 'mock')) {
       throw DaemonError.CONFIG_INVALID(
         'A mock engine never joins the public network. Give the name of a private one with --network NAME and its --bootstrap HOST:PORT.',
@@ -126,8 +132,8 @@ class DaemonNode implements Node {
       await this.close()
       throw error
     }
-    if (models.some((model) => !isFree(model.prices))) {
-      this.#warn('Prices are announced, but nobody can pay yet: in this version every answer is given for free.')
+    if (credit === null && models.some((model) => !isFree(model.prices))) {
+      this.#warn('Prices are announced and no --credit is given: nobody can pay, so peers that come are refused.')
     }
     this.#ready = this.#start()
     this.#ready.catch(safetyCatch)
@@ -172,7 +178,7 @@ class DaemonNode implements Node {
 
   /** What cannot be joined or served fails the promise, not the node. */
   async #start(): Promise<void> {
-    await this.#checkSeed()
+    await this.#openPayments()
     const [joined, served] = await Promise.allSettled([this.#join(), this.#models.start()])
     if (this.#state === 'starting') this.#state = 'ready'
     if (joined.status === 'rejected') this.#joining = false
@@ -180,12 +186,18 @@ class DaemonNode implements Node {
     for (const part of [joined, served]) if (part.status === 'rejected') throw part.reason
   }
 
-  /** A seed that must not be used is told before minutes go into a model. */
-  async #checkSeed(): Promise<void> {
-    if (this.#options.swarm === null || this.#options.models.length === 0) return
-    const { openIdentity } = await import('./identity.js')
+  /** A seed that must not be used is told before minutes go into a model. The ledger opens beside everything else. */
+  async #openPayments(): Promise<void> {
     try {
-      openIdentity(this.#options.dataDir)
+      const { openPayments } = await import('./payment/open.js')
+      if (this.#closing) return
+      this.#payments = openPayments({
+        options: this.#options,
+        swarm: () => this.#swarm,
+        complain: (message) => this.#warn(message),
+        now: Date.now,
+      })
+      this.#payments.books.store().then(() => this.#notify(), safetyCatch)
     } catch (error) {
       this.#state = 'ready'
       this.#joining = false
@@ -200,7 +212,10 @@ class DaemonNode implements Node {
     if (this.#settleTimer) clearTimeout(this.#settleTimer)
     // Callers hear of it first, then peers, then the engines that worked for both.
     await this.#attempt('api', this.#proxy?.close())
+    // Receipts and signatures that are on their way still arrive; the rest is written half-signed.
+    await this.#attempt('records', this.#payments?.books.settle(RECORDS_MS))
     await this.#attempt('swarm', this.#swarm?.close())
+    await this.#attempt('ledger', this.#payments?.close())
     await this.#attempt('models', this.#models.close())
     await this.#attempt('control', this.#control?.close())
     this.#lock?.release()
@@ -220,10 +235,11 @@ class DaemonNode implements Node {
 
   async #join(): Promise<void> {
     const { swarm: settings } = this.#options
-    if (settings === null) return
+    const payments = this.#payments
+    if (settings === null || !payments) return
     const { createSwarm } = await import('./create-swarm.js')
     if (this.#closing) return
-    const swarm = createSwarm(settings, this.#options, (ask) => this.#provider.handle(ask))
+    const swarm = createSwarm(settings, this.#options, payments, (ask) => this.#provider.handle(ask))
     this.#swarm = swarm
     swarm.on('offers', () => this.#changed())
     swarm.on('peers', () => this.#notify())

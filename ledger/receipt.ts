@@ -5,6 +5,7 @@
  * two with the same counter are proof of a double account.
  */
 import b4a from 'b4a'
+import type { MicroLamports } from './amount.js'
 import { HASH_BYTES, sign, verify } from './crypto.js'
 import { LedgerError } from './errors.js'
 import { cost } from './price.js'
@@ -19,8 +20,16 @@ export interface ChainHead {
 
 export const CHAIN_START: ChainHead = { counter: 0, previous: b4a.alloc(HASH_BYTES) }
 
-/** The fields that a consumer knows by itself, and compares with the receipt. */
-export type Seen = Pick<
+/**
+ * The fields that a consumer knows by itself, and compares with the receipt. The channel's sum is the provider's to state:
+ * the consumer holds it against the most that it can be.
+ */
+export interface Seen extends SeenFields {
+  /** What the consumer counts on the channel, this request included, and what may have been lost on the way. */
+  readonly cumulativeAtMost: MicroLamports
+}
+
+type SeenFields = Pick<
   Statement,
   | 'id'
   | 'kind'
@@ -36,11 +45,30 @@ export type Seen = Pick<
   | 'prices'
   | 'cost'
   | 'channel'
-  | 'cumulative'
   | 'sealedForConsumer'
   | 'sealedForProvider'
   | 'body'
 >
+
+const SEEN: readonly (keyof SeenFields)[] = [
+  'id',
+  'kind',
+  'network',
+  'modelRoot',
+  'consumer',
+  'provider',
+  'request',
+  'response',
+  'usage',
+  'finish',
+  'sampling',
+  'prices',
+  'cost',
+  'channel',
+  'sealedForConsumer',
+  'sealedForProvider',
+  'body',
+]
 
 /** The provider's half: the statement with its place in the chain, and the chain's next head. */
 export function issueReceipt(
@@ -127,9 +155,8 @@ export function contradictions(statement: Statement): string[] {
 
 function differences(statement: Statement, seen: Seen): string[] {
   const found = contradictions(statement)
-  for (const [name, value] of Object.entries(seen)) {
-    if (!equal(statement[name as keyof Seen], value)) found.push(name)
-  }
+  for (const name of SEEN) if (!equal(statement[name], seen[name])) found.push(name)
+  if (statement.cumulative > seen.cumulativeAtMost) found.push('cumulative')
   return found
 }
 

@@ -62,6 +62,9 @@ const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['COST_LIMIT', money('cost_limit')],
   // The caller's own ceiling: 402 rather than 503, since only another ceiling helps and SDKs retry a 503.
   ['PRICE_TOO_HIGH', money('price_too_high')],
+  ['CHANNEL_BUSY', busy('busy')],
+  ['LEDGER_UNAVAILABLE', away('ledger_unavailable', 30_000)],
+  ['TERMS_REFUSED', broken('bad_provider')],
   ['PEER_LOST', broken('peer_lost')],
   ['PEER_UNREACHABLE', broken('peer_lost')],
   ['BAD_MESSAGE', broken('bad_provider')],

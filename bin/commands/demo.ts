@@ -23,6 +23,8 @@ import { listenForEnd } from '../signals.js'
 
 const DHT_NODES = 3
 const PRICE_IN = 20_000
+/** Nobody has money here: both sides stand for what they owe. */
+const CREDIT = '1 SOL'
 const PRICE_OUT = 60_000
 const SEEDLING = fileURLToPath(new URL('../../../models/seedling/seedling.gguf', import.meta.url))
 
@@ -62,7 +64,7 @@ export async function run(call: CommandCall): Promise<number> {
     const bootstrap = dht.bootstrap.flatMap(({ host, port }) => ['--bootstrap', `${host}:${port}`])
     tell(call, 'DHT', `${DHT_NODES} nodes on 127.0.0.1`)
 
-    const common = [...bootstrap, '--network', 'demo']
+    const common = [...bootstrap, '--network', 'demo', '--credit', CREDIT]
     const prices = ['--price-in', String(PRICE_IN), '--price-out', String(PRICE_OUT)]
     // The demonstration has its own settings: those of the person's config file and environment do not reach the nodes.
     const settings = join(folder, 'config.toml')

@@ -104,7 +104,7 @@ export class Consumer implements Backend {
         sampling: { ...request.sampling, seed },
         stop: request.stop,
         logprobs: request.logprobs,
-        resume: call.tally.tokens,
+        resume: [...call.tally.tokens],
       })
       let announced = false
       const asked: Asked = { ...call, entry, request, body, maxTokens: request.maxTokens }
@@ -187,6 +187,7 @@ function eventOf(event: AnswerEvent, call: Call, route: Route): GenerateEvent | 
       return { type: 'done', finish, stopText, usage: call.tally.usage, receipt: receiptOf(call, route, providerMs) }
     }
     case 'accepted':
+    case 'terms':
     case 'vectors':
       return null
   }

@@ -11,6 +11,7 @@ export type ConsumerErrorCode =
   | 'CANCELLED'
   | 'PRICE_TOO_HIGH'
   | 'BUSY'
+  | 'PAYMENT_REQUIRED'
 
 export class ConsumerError extends Error {
   readonly code: ConsumerErrorCode
@@ -73,6 +74,14 @@ export class ConsumerError extends Error {
 
   static CANCELLED(): ConsumerError {
     return new ConsumerError('CANCELLED', 'The request was cancelled.')
+  }
+
+  static PAYMENT_REQUIRED(model: string): ConsumerError {
+    return new ConsumerError(
+      'PAYMENT_REQUIRED',
+      `Every provider of '${model}' wants to be paid, and this node has no means: give it some with --credit LAMPORTS, the most that it may owe one provider.`,
+      { model },
+    )
   }
 
   static PRICE_TOO_HIGH(model: string): ConsumerError {

@@ -19,7 +19,14 @@ export async function* localAnswer(
     const { vectors, promptTokens } = await engine.embed({ inputs: body.inputs, party: LOCAL_PARTY }, signal)
     yield { type: 'vectors', index: 0, vectors }
     const usage = { prompt: promptTokens, cached: 0, output: 0, thought: 0 }
-    yield { type: 'done', finish: 'stop', stopText: null, usage, providerMs: performance.now() - started }
+    yield {
+      type: 'done',
+      finish: 'stop',
+      stopText: null,
+      usage,
+      providerMs: performance.now() - started,
+      receipt: null,
+    }
     return
   }
   const { prompt, sampling, stop, logprobs, resume } = body
@@ -35,7 +42,7 @@ export async function* localAnswer(
         yield { ...event, cached }
         break
       case 'done':
-        yield { ...event, providerMs: performance.now() - started }
+        yield { ...event, providerMs: performance.now() - started, receipt: null }
         break
       case 'queued':
       case 'tokens':

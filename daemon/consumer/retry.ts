@@ -20,6 +20,8 @@ const FINAL: ReadonlySet<string> = new Set([
   'CANCELLED',
   'DEADLINE_EXCEEDED',
   'COST_LIMIT',
+  'BUDGET_EXCEEDED',
+  'LEDGER_UNAVAILABLE',
 ])
 
 /** A stream that keeps breaking costs a prefill each time: stop somewhere. */
@@ -35,9 +37,12 @@ const REFUSED: ReadonlySet<string> = new Set([
   'BANNED',
 ])
 
+/** Of this side's own means, or of the time that passed. */
+const NO_FAULT: ReadonlySet<string> = new Set(['OFFER_UNKNOWN', 'CHANNEL_EXHAUSTED', 'CHANNEL_BUSY'])
+
 /** What a failure says about the provider: nothing, that it is busy, or that it failed. */
 export function outcomeOf(code: string | null, retryAfterMs: number | null): Outcome {
-  if (code === null || FINAL.has(code) || code === 'OFFER_UNKNOWN') return { type: 'cancelled' }
+  if (code === null || FINAL.has(code) || NO_FAULT.has(code)) return { type: 'cancelled' }
   return REFUSED.has(code) ? { type: 'refused', retryAfterMs } : { type: 'failed' }
 }
 

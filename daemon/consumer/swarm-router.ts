@@ -3,7 +3,7 @@
  * provider that swarm/choice prefers.
  */
 import b4a from 'b4a'
-import { FREE } from '../../ledger/price.js'
+import { FREE, isFree } from '../../ledger/price.js'
 import { Affinity, prefixesOf } from '../../swarm/affinity.js'
 import type { Prompted } from '../../swarm/affinity.js'
 import { choose } from '../../swarm/choice.js'
@@ -13,6 +13,7 @@ import type { ProviderRecord } from '../../swarm/history.js'
 import type { Offer, OfferFeature, Swarm } from '../../swarm/port.js'
 import type { ModelInfo } from '../engine/port.js'
 import type { LocalModels } from '../local-models.js'
+import type { Purchases } from '../payment/purchase.js'
 import type { CatalogEntry } from './catalog.js'
 import { ConsumerError } from './errors.js'
 import { localAnswer } from './local-answer.js'
@@ -22,6 +23,10 @@ export interface SwarmRouterOptions {
   /** Null until the swarm is being joined. */
   readonly swarm: () => Swarm | null
   readonly models: Pick<LocalModels, 'ready' | 'byRoot'>
+  /** null until the keys are read. */
+  readonly payments: () => { readonly purchases: Pick<Purchases, 'ask'>; readonly pays: boolean } | null
+  /** A provider's receipt was not what was seen. */
+  readonly onLie: (provider: string, what: string) => void
   /** Unix milliseconds. */
   readonly now: () => number
   /** [0, 1). */
@@ -85,7 +90,15 @@ export class SwarmRouter implements Router {
       return ConsumerError.BUSY(entry.card.id, retryAfterMs ?? RETRY_MS)
     }
     const why = [...counts].map(([reason, count]) => `${count} × ${reason.toLowerCase().replaceAll('_', ' ')}`)
+    if (entry.offers.length > 0 && this.#affordable(entry).length === 0) {
+      return ConsumerError.PAYMENT_REQUIRED(entry.card.id)
+    }
     return ConsumerError.NO_PROVIDER(entry.card.id, why, retryAfterMs ?? RETRY_MS)
+  }
+
+  /** Without means, only what is free. */
+  #affordable({ offers }: CatalogEntry): readonly Offer[] {
+    return this.#options.payments()?.pays ? offers : offers.filter(({ prices }) => isFree(prices))
   }
 
   #decide(
@@ -114,7 +127,7 @@ export class SwarmRouter implements Router {
         minCompleted: 0,
         cachedAt: this.#affinity.find(prefixesOf(root, affinityBody(request))),
       },
-      entry.offers,
+      this.#affordable(entry),
       (offer) => see(this.#history.get(historyKey(offer)), b4a.toString(offer.nodeKey, 'hex')),
       this.#options.now(),
       this.#options.random,
@@ -138,13 +151,26 @@ export class SwarmRouter implements Router {
 
   #remote(offer: Offer | null, request: AnyRequest): Route | null {
     const swarm = this.#options.swarm()
-    if (!swarm || !offer) return null
+    const purchases = this.#options.payments()?.purchases
+    if (!swarm || !purchases || !offer) return null
     const name = b4a.toString(offer.nodeKey, 'hex')
     return {
       key: name,
       name,
       prices: offer.prices,
-      answer: (body, limits, signal) => swarm.ask({ offer, body, limits, signal }),
+      answer: (body, limits, signal) =>
+        purchases.ask({
+          swarm,
+          offer,
+          body,
+          limits,
+          signal,
+          caller: request.caller ?? null,
+          onLie: (what) => {
+            this.#history.note(historyKey(offer), { type: 'failed' }, this.#options.now())
+            this.#options.onLie(name, what)
+          },
+        }),
       superseded: () => {
         const now = swarm.offers().find((other) => historyKey(other) === historyKey(offer))
         return now !== undefined && !b4a.equals(now.id, offer.id)

@@ -5,17 +5,23 @@
  * the order of events and the meaning of each failure to the peer that asked.
  */
 import b4a from 'b4a'
-import safetyCatch from 'safety-catch'
-import { microLamports } from '../../ledger/amount.js'
-import { cost } from '../../ledger/price.js'
-import type { Prices } from '../../ledger/price.js'
 import type { IncomingAsk } from '../../swarm/port.js'
 import type { Engine, GenerateJob } from '../engine/port.js'
+import type { Books } from '../payment/books.js'
+import type { Sale, Sales } from '../payment/sale.js'
 import { refusalOf } from './refusal.js'
 
 export interface ServedModel {
   readonly engine: Engine
-  readonly prices: Prices
+}
+
+export interface ProviderOptions {
+  /** What this node serves now, by hex model root. */
+  readonly models: (rootHex: string) => ServedModel | null
+  /** null until the keys are read: no ask comes before that. */
+  readonly payments: () => { readonly sales: Sales; readonly books: Books } | null
+  /** After each change of the counters. */
+  readonly onChange?: () => void
 }
 
 export interface ProviderCounters {
@@ -34,121 +40,130 @@ const AWAY_RETRY_MS = 2000
 
 export class Provider {
   readonly counters: ProviderCounters = { served: 0, failed: 0, cancelled: 0, active: 0, tokensIn: 0, tokensOut: 0 }
-  #models: (rootHex: string) => ServedModel | null
-  #onChange: () => void
+  readonly #options: ProviderOptions
 
-  /** `models`: what this node serves now, by hex model root. `onChange`: after each change of the counters. */
-  constructor(models: (rootHex: string) => ServedModel | null, onChange: () => void = noop) {
-    this.#models = models
-    this.#onChange = onChange
+  constructor(options: ProviderOptions) {
+    this.#options = options
   }
 
   /** Serves one ask to its end; never throws. */
   handle(ask: IncomingAsk): void {
-    this.#serve(ask).catch(safetyCatch)
+    const payments = this.#options.payments()
+    const served = this.#options.models(b4a.toString(ask.offer.modelRoot, 'hex'))
+    if (!served || !payments) return ask.refuse('MODEL_UNLOADING', AWAY, AWAY_RETRY_MS)
+    payments.books.add(this.#serve(ask, served, payments.sales))
   }
 
-  async #serve(ask: IncomingAsk): Promise<void> {
-    const served = this.#models(b4a.toString(ask.offer.modelRoot, 'hex'))
-    if (!served) return ask.refuse('MODEL_UNLOADING', AWAY, AWAY_RETRY_MS)
+  async #serve(ask: IncomingAsk, served: ServedModel, sales: Sales): Promise<void> {
     this.counters.active++
-    this.#onChange()
+    this.#changed()
+    let sale: Sale | null = null
     let accepted = false
     const accept = (position: number): void => {
       if (!accepted) ask.accept(position)
       accepted = true
     }
     try {
-      if (ask.body.kind === 'embed') await this.#embed(ask, served, accept)
-      else await this.#generate(ask, served, accept)
+      sale = await sales.open(ask, served.engine.info.runtime)
+      if (ask.body.kind === 'embed') await this.#embed(ask, served, sale, accept)
+      else await this.#generate(ask, served, sale, accept)
       this.counters.served++
     } catch (error) {
       const { code, detail, retryAfterMs } = refusalOf(error)
       if (ask.signal.aborted) this.counters.cancelled++
       else this.counters.failed++
-      if (accepted) ask.fail(code, detail)
-      else ask.refuse(code, detail, retryAfterMs)
+      const end = (): void => (accepted ? ask.fail(code, detail) : ask.refuse(code, detail, retryAfterMs))
+      if (sale) await sale.cut(end)
+      else end()
     } finally {
       this.counters.active--
-      this.#onChange()
+      this.#changed()
     }
   }
 
-  async #generate(ask: IncomingAsk, served: ServedModel, accept: (position: number) => void): Promise<void> {
+  async #generate(
+    ask: IncomingAsk,
+    served: ServedModel,
+    sale: Sale,
+    accept: (position: number) => void,
+  ): Promise<void> {
     if (ask.body.kind !== 'generate') return
-    let allowance = Infinity
-    let sent = 0
-    let prompt = 0
+    const hold = sale.paid ? new Hold() : null
     let cached = 0
     let thought = 0
-    for await (const event of served.engine.generate(jobOf(ask), ask.signal)) {
-      switch (event.type) {
-        case 'queued':
-          accept(event.position)
-          ask.queued(event.position)
-          break
-        case 'admitted':
-          prompt = event.promptTokens
-          cached = event.cachedTokens
-          allowance = outputAllowance(served.prices, ask.limits.maxCost, prompt, cached)
-          if (allowance < 1) {
-            return ask.refuse('COST_LIMIT', `The prompt's ${prompt} tokens use up the cost ceiling of this request.`)
+    try {
+      for await (const event of served.engine.generate(jobOf(ask, hold), ask.signal)) {
+        switch (event.type) {
+          case 'queued':
+            accept(event.position)
+            ask.queued(event.position)
+            break
+          case 'admitted': {
+            cached = event.cachedTokens
+            this.counters.tokensIn += event.promptTokens
+            accept(0)
+            await sale.admit(event.promptTokens, cached, positionsLeft(ask, served, event.promptTokens))
+            ask.prefill(cached, event.promptTokens, cached)
+            hold?.end()
+            break
           }
-          this.counters.tokensIn += prompt
-          accept(0)
-          ask.prefill(cached, prompt, cached)
-          break
-        case 'prefill':
-          ask.prefill(event.done, event.total, cached)
-          break
-        case 'tokens': {
-          const { index, tokens, channel, text, positions } = event
-          await ask.tokens({ index, tokens, channel, text, positions })
-          sent += tokens.length
-          if (channel === 'thought') thought += tokens.length
-          this.counters.tokensOut += tokens.length
-          if (sent >= allowance) {
+          case 'prefill':
+            ask.prefill(event.done, event.total, cached)
+            break
+          case 'tokens': {
+            const { tokens, channel, text, positions } = event
+            if (channel === 'thought') thought += tokens.length
+            this.counters.tokensOut += tokens.length
             // The ceiling is the asker's: what was delivered stands, and the answer ends as if it had reached its length.
-            return ask.done('length', null, { prompt, cached, output: sent, thought })
+            if (!(await sale.tokens({ tokens, channel, text, positions })))
+              return await sale.finish('length', null, thought)
+            break
           }
-          break
+          case 'done':
+            return await sale.finish(event.finish, event.stopText, thought)
         }
-        case 'done':
-          return ask.done(event.finish, event.stopText, event.usage)
       }
+    } finally {
+      hold?.end()
     }
   }
 
-  async #embed(ask: IncomingAsk, served: ServedModel, accept: (position: number) => void): Promise<void> {
+  async #embed(ask: IncomingAsk, served: ServedModel, sale: Sale, accept: (position: number) => void): Promise<void> {
     if (ask.body.kind !== 'embed') return
     accept(0)
-    const { vectors, promptTokens } = await served.engine.embed(
-      { inputs: ask.body.inputs, party: partyOf(ask) },
-      ask.signal,
-    )
+    await sale.admitInputs()
+    const job = { inputs: ask.body.inputs, party: partyOf(ask) }
+    const { vectors, promptTokens } = await served.engine.embed(job, ask.signal)
     this.counters.tokensIn += promptTokens
-    for (const [index, vector] of vectors.entries()) await ask.vectors(index, [vector])
-    ask.done('stop', null, { prompt: promptTokens, cached: 0, output: 0, thought: 0 })
+    await sale.vectors(vectors, promptTokens)
+    await sale.finish('stop', null, 0)
+  }
+
+  #changed(): void {
+    this.#options.onChange?.()
   }
 }
 
-/** How many output tokens the ceiling still pays for after the prompt; `Infinity` without a ceiling or when free. */
-export function outputAllowance(prices: Prices, maxCost: bigint | null, prompt: number, cached: number): number {
-  if (maxCost === null) return Infinity
-  const ceiling = microLamports(maxCost)
-  const spent = cost(prices, { input: prompt - cached, cached, output: 0 })
-  if (spent > ceiling) return 0
-  return prices.output === 0n ? Infinity : Number((ceiling - spent) / prices.output)
+/** Keeps an engine from computing until it is paid for, or given up. */
+class Hold {
+  end: () => void = () => undefined
+  readonly over = new Promise<void>((resolve) => (this.end = resolve))
 }
 
-function jobOf(ask: IncomingAsk): GenerateJob {
+function jobOf(ask: IncomingAsk, hold: Hold | null): GenerateJob {
   if (ask.body.kind !== 'generate') throw new TypeError('not a generate ask')
   const { prompt, sampling, stop, logprobs, resume } = ask.body
-  return { prompt, sampling, stop, logprobs, resume, maxTokens: ask.limits.maxTokens, party: partyOf(ask) }
+  const job = { prompt, sampling, stop, logprobs, resume, maxTokens: ask.limits.maxTokens, party: partyOf(ask) }
+  return hold ? { ...job, hold: () => hold.over } : job
+}
+
+/** Output positions that the answer can still have, resumed ones excluded. */
+function positionsLeft({ body, limits }: IncomingAsk, { engine }: ServedModel, promptTokens: number): number {
+  const resumed = body.kind === 'generate' ? body.resume.length : 0
+  const room = engine.info.contextLength - promptTokens
+  return Math.max(0, Math.min(limits.maxTokens ?? Infinity, room) - resumed)
 }
 
 function partyOf(ask: IncomingAsk): string {
   return b4a.toString(ask.peer, 'hex')
 }
-
-function noop(): void {}

@@ -6,7 +6,7 @@ import { ConsumerError } from '../../daemon/consumer/errors.js'
 import { SwarmRouter } from '../../daemon/consumer/swarm-router.js'
 import { price } from '../../ledger/price.js'
 import type { Offer, PeerView, Swarm } from '../../swarm/port.js'
-import { offer, request } from '../helpers/consumer.js'
+import { offer, PRICES, request } from '../helpers/consumer.js'
 
 interface World {
   readonly router: SwarmRouter
@@ -14,6 +14,7 @@ interface World {
   offers: Offer[]
   peers: Pick<PeerView, 'key' | 'since'>[]
   now: number
+  pays: boolean
 }
 
 function world(offers: Offer[]): World {
@@ -21,9 +22,12 @@ function world(offers: Offer[]): World {
     offers,
     peers: [],
     now: 1_000_000,
+    pays: true,
     router: new SwarmRouter({
       swarm: () => ({ offers: () => state.offers, peers: () => state.peers }) as unknown as Swarm,
       models: { ready: () => [], byRoot: () => null },
+      payments: () => ({ pays: state.pays, purchases: { ask: () => assert.fail('nobody asks here') } }),
+      onLie: () => assert.fail('nobody lies here'),
       now: () => state.now,
       random: () => 0,
     }),
@@ -91,4 +95,19 @@ test('a prompt longer than any estimate allows is still put to the largest conte
   const here = world([offer({ contextLength: 10 })])
   const messages = [{ role: 'user' as const, content: 'x'.repeat(10_000) }]
   assert.ok(here.router.choose(here.entry(), request({ prompt: { kind: 'chat', messages } }), none))
+})
+
+test('a node without means asks only who works for nothing, and says so when nobody does', () => {
+  const dear = offer({ nodeKey: new Uint8Array(32).fill(8), prices: PRICES })
+  const here = world([dear, offer({ nodeKey: new Uint8Array(32).fill(9) })])
+  here.pays = false
+  assert.equal(here.router.choose(here.entry(), request(), none)?.name, '09'.repeat(32))
+  here.offers = [dear]
+  assert.equal(here.router.choose(here.entry(), request(), none), null)
+  const refusal = here.router.refusal(here.entry(), request())
+  assert.ok(refusal instanceof ConsumerError)
+  assert.equal(refusal.code, 'PAYMENT_REQUIRED')
+  assert.match(refusal.message, /--credit/)
+  here.pays = true
+  assert.ok(here.router.choose(here.entry(), request(), none))
 })

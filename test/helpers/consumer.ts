@@ -127,7 +127,7 @@ export function emits(tokens: readonly number[], end: 'stop' | { code: string; a
     }
     if (end !== 'stop') throw Object.assign(new Error('scripted'), { code: end.code })
     const usage = { prompt: 3 + from, cached: 1, output: tokens.length - from, thought: 0 }
-    yield { type: 'done', finish: 'stop', stopText: null, usage, providerMs: 1 }
+    yield { type: 'done', finish: 'stop', stopText: null, usage, providerMs: 1, receipt: null }
   }
 }
 

@@ -14,13 +14,14 @@ import {
 } from '../../ledger/receipt.js'
 import type { Seen } from '../../ledger/receipt.js'
 import { price } from '../../ledger/price.js'
-import { agreed, CONSUMER, draft, filled, PROVIDER, STRANGER } from './sample.js'
+import { agreed, CONSUMER, draft, filled, PROVIDER, seenOf, STRANGER } from './sample.js'
 
 const DRAFT = draft()
+const SEEN = seenOf(DRAFT)
 const { transaction: RECEIPT } = issueReceipt(DRAFT, CHAIN_START, PROVIDER.secretKey)
 
 test('provider signs, consumer checks and countersigns, provider completes: both signatures hold', () => {
-  const both = countersign(RECEIPT, DRAFT, CONSUMER.secretKey)
+  const both = countersign(RECEIPT, SEEN, CONSUMER.secretKey)
   assert.ok(isProviderSigned(RECEIPT) && !isConsumerSigned(RECEIPT))
   assert.ok(isProviderSigned(both) && isConsumerSigned(both))
   assert.deepEqual(complete(RECEIPT, both.consumerSignature ?? filled(64, 0)), both)
@@ -41,13 +42,12 @@ test('a receipt that differs from what the consumer saw is not countersigned, wh
     prices: { ...DRAFT.prices, cached: price(4n) },
     cost: microLamports(1n),
     channel: filled(32, 99),
-    cumulative: microLamports(1n),
     sealedForConsumer: { kind: 'sealed', sealed: filled(80, 99) },
     sealedForProvider: { kind: 'destroyed', hash: filled(32, 99) },
     body: { ...DRAFT.body, bytes: 1 },
   }
   for (const [field, value] of Object.entries(lies)) {
-    const seen = { ...DRAFT, [field]: value } as Seen
+    const seen = { ...SEEN, [field]: value } as Seen
     assert.throws(
       () => countersign(RECEIPT, seen, CONSUMER.secretKey),
       (error: Error) => {
@@ -59,13 +59,24 @@ test('a receipt that differs from what the consumer saw is not countersigned, wh
   }
 })
 
+test("the provider states the channel's sum, and the consumer signs no more than it can be", () => {
+  const { cumulative } = DRAFT
+  const more = { ...SEEN, cumulativeAtMost: microLamports(cumulative + 1n) }
+  assert.ok(isConsumerSigned(countersign(RECEIPT, more, CONSUMER.secretKey)))
+  const less = { ...SEEN, cumulativeAtMost: microLamports(cumulative - 1n) }
+  assert.throws(() => countersign(RECEIPT, less, CONSUMER.secretKey), {
+    code: 'RECEIPT_MISMATCH',
+    message: /: cumulative$/,
+  })
+})
+
 test('a signature of another key, over other bytes or for another purpose is refused', () => {
   const forged = issueReceipt(DRAFT, CHAIN_START, STRANGER.secretKey).transaction
   const changed = { ...RECEIPT, statement: { ...RECEIPT.statement, counter: 1 } }
   const bad = { code: 'RECEIPT_BAD_SIGNATURE' }
-  assert.throws(() => countersign(forged, DRAFT, CONSUMER.secretKey), bad)
-  assert.throws(() => countersign(changed, DRAFT, CONSUMER.secretKey), bad)
-  const countersignature = countersign(RECEIPT, DRAFT, CONSUMER.secretKey).consumerSignature ?? filled(64, 0)
+  assert.throws(() => countersign(forged, SEEN, CONSUMER.secretKey), bad)
+  assert.throws(() => countersign(changed, SEEN, CONSUMER.secretKey), bad)
+  const countersignature = countersign(RECEIPT, SEEN, CONSUMER.secretKey).consumerSignature ?? filled(64, 0)
   assert.throws(() => complete(changed, countersignature), bad)
   assert.throws(() => complete(RECEIPT, claim(DRAFT, CONSUMER.secretKey).consumerSignature ?? filled(64, 0)), bad)
   assert.ok(!isProviderSigned({ ...RECEIPT, providerSignature: countersignature }))

@@ -5,7 +5,7 @@ import type { Content } from '../../ledger/content.js'
 import { boxKeyPair, signingKeyPair } from '../../ledger/crypto.js'
 import { cost, price } from '../../ledger/price.js'
 import { complete, countersign, issueReceipt } from '../../ledger/receipt.js'
-import type { ChainHead } from '../../ledger/receipt.js'
+import type { ChainHead, Seen } from '../../ledger/receipt.js'
 import { CHAIN_START } from '../../ledger/receipt.js'
 import { TokenLog } from '../../ledger/token-root.js'
 import type { Statement, Transaction } from '../../ledger/transaction.js'
@@ -94,6 +94,11 @@ export function draft(n = 0, changes: Partial<Draft> = {}): Draft {
   }
 }
 
+/** What a consumer knows that saw exactly this. */
+export function seenOf(statement: Draft): Seen {
+  return { ...statement, cumulativeAtMost: statement.cumulative }
+}
+
 /** Receipt, check, countersignature: what a request leaves on both sides. */
 export function agreed(
   n = 0,
@@ -102,7 +107,7 @@ export function agreed(
 ): { readonly transaction: Transaction; readonly head: ChainHead } {
   const statement = draft(n, changes)
   const receipt = issueReceipt(statement, head, PROVIDER.secretKey)
-  const both = countersign(receipt.transaction, statement, CONSUMER.secretKey)
+  const both = countersign(receipt.transaction, seenOf(statement), CONSUMER.secretKey)
   const signature = both.consumerSignature ?? filled(64, 0)
   return { transaction: complete(receipt.transaction, signature), head: receipt.head }
 }

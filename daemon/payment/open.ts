@@ -1,0 +1,90 @@
+/**
+ * The daemon's dealings, put together: everything that needs keys, a ledger or sodium, loaded once the local API answers.
+ */
+import { join } from 'node:path'
+import { LedgerStore } from '../../ledger/store/store.js'
+import type { Swarm } from '../../swarm/port.js'
+import { Budget } from '../budget.js'
+import type { KeyPair } from '../crypto.js'
+import { freshNodeKeyPair, networkId, openIdentity } from '../identity.js'
+import type { Identity } from '../identity.js'
+import type { NodeOptions } from '../node-options.js'
+import { Books } from './books.js'
+import { CreditChannels } from './channels.js'
+import { Purchases } from './purchase.js'
+import { Purse } from './purse.js'
+import { Sales } from './sale.js'
+import { Till } from './till.js'
+
+export interface PaymentsOptions {
+  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm' | 'credit' | 'budget'>
+  readonly swarm: () => Swarm | null
+  /** What the owner must know. */
+  readonly complain: (message: string) => void
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export interface Payments {
+  readonly identity: Identity
+  /** Noise key pair of this run: the node key of a provider, a fresh one where nothing is served. */
+  readonly keys: KeyPair
+  readonly books: Books
+  readonly purse: Purse
+  readonly till: Till
+  readonly purchases: Purchases
+  readonly sales: Sales
+  /** Can this node pay anybody? */
+  readonly pays: boolean
+  /** null before the ledger is open. */
+  readonly budget: Budget | null
+  /** After the swarm: what is under way is written first. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Reads or makes the seed: throws as `openIdentity` does. The ledger opens with its first use, or with `books.store()`. */
+export function openPayments({ options, swarm, complain, now }: PaymentsOptions): Payments {
+  const { dataDir, credit } = options
+  const identity = openIdentity(dataDir)
+  const keys = options.models.length > 0 ? identity.node() : freshNodeKeyPair()
+  const network = networkId(options.swarm?.network ?? '')
+  let budget: Budget | null = null
+  const books = new Books(async () => {
+    const store = await LedgerStore.open(join(dataDir, 'ledger'), identity.store())
+    try {
+      budget = await Budget.open({ path: join(dataDir, 'ledger', 'budget'), limits: options.budget, now })
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    return store
+  }, complain)
+  const store = (): Promise<LedgerStore> => books.store()
+  const channels = new CreditChannels(credit, (provider) => identity.voucher(provider))
+  const purse = new Purse({ channels, store, swarm, failed: (error) => books.fail(error) })
+  const till = new Till({ channels, store, now })
+  const spending = {
+    left: (caller: string | null) => budget?.left(caller) ?? null,
+    reserve: (...args: Parameters<Budget['reserve']>) => {
+      if (!budget) throw new TypeError('the budget opens with the ledger')
+      return budget.reserve(...args)
+    },
+  }
+  return {
+    identity,
+    keys,
+    books,
+    purse,
+    till,
+    purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
+    sales: new Sales({ books, till, network, keys, now }),
+    pays: channels.pays,
+    get budget() {
+      return budget
+    },
+    async close() {
+      await books.close()
+      await budget?.close()
+    },
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * One channel that this node pays on. The rules are in ledger/channel.ts; here is the order of things: a voucher counts from
+ * the moment it is decided, is on the disk before it is signed, and leaves only then.
+ *
+ * What was paid counts as delivered after a start or a lost connection: what the other side still remembers is never more,
+ * so the two can always go on. At most what was agreed ahead and a fraction of a lamport is given up by that.
+ */
+import b4a from 'b4a'
+import { microLamports, NO_COST, NO_LAMPORTS, toMicroLamports } from '../../ledger/amount.js'
+import type { Lamports, MicroLamports } from '../../ledger/amount.js'
+import { openChannel, paymentDue, step } from '../../ledger/channel.js'
+import type { Channel, Terms } from '../../ledger/channel.js'
+import type { VoucherStore } from '../../ledger/store/vouchers.js'
+import type { SignedPayment } from '../../swarm/port.js'
+import type { Outgoing } from './channels.js'
+
+export interface OutgoingAccountOptions {
+  readonly means: Outgoing
+  readonly vouchers: Pick<VoucherStore, 'lastSigned' | 'sign'>
+  /** Hands a voucher to the provider; without a connection the next ask carries it. */
+  readonly send: (payment: SignedPayment) => void
+  /** A voucher could not be made durable. */
+  readonly failed: (error: unknown) => void
+}
+
+export class OutgoingAccount {
+  readonly id: Uint8Array
+  readonly #options: OutgoingAccountOptions
+  #channel: Channel
+  #signing: Promise<void> | null = null
+
+  constructor(options: OutgoingAccountOptions) {
+    const { means, vouchers } = options
+    const paid = vouchers.lastSigned(means.channel)?.cumulative ?? NO_LAMPORTS
+    this.id = means.channel
+    this.#options = options
+    // A credit that was lowered below what is promised already buys nothing more.
+    const deposit = paid > means.deposit ? paid : means.deposit
+    this.#channel = openChannel('consumer', deposit, { accrued: toMicroLamports(paid), paid })
+  }
+
+  get deposit(): Lamports {
+    return this.#channel.deposit
+  }
+
+  get paid(): Lamports {
+    return this.#channel.paid
+  }
+
+  /** Cost of everything that arrived. */
+  get accrued(): MicroLamports {
+    return this.#channel.accrued
+  }
+
+  /** What further requests may cost. */
+  get left(): MicroLamports {
+    let left = toMicroLamports(this.#channel.deposit) - this.#channel.accrued
+    for (const { limit, delivered } of this.#channel.reservations.values()) left -= limit - delivered
+    return microLamports(left > 0n ? left : 0n)
+  }
+
+  /** Before the ask: the most it may cost. Throws `CHANNEL_EXHAUSTED`, `CHANNEL_BUSY`. */
+  reserve(request: string, limit: MicroLamports): void {
+    this.#channel = step(this.#channel, { type: 'reserve', request, limit, window: NO_COST, ahead: NO_COST })
+  }
+
+  /** The provider's terms in place of the first reservation; they are within its limit. */
+  agree(request: string, terms: Terms): void {
+    const free = step(this.#channel, { type: 'release', request })
+    this.#channel = step(free, { type: 'reserve', request, ...terms })
+    this.settle()
+  }
+
+  /** Throws `RESERVATION_EXCEEDED`: more than was agreed came. */
+  deliver(request: string, cost: MicroLamports): void {
+    this.#channel = step(this.#channel, { type: 'deliver', request, cost })
+    this.settle()
+  }
+
+  release(request: string): void {
+    if (!this.#channel.reservations.has(request)) return
+    this.#channel = step(this.#channel, { type: 'release', request })
+    this.settle()
+  }
+
+  /** The connection is gone, and with it what the provider was paid ahead. */
+  lost(): void {
+    const paid = toMicroLamports(this.#channel.paid)
+    if (paid > this.#channel.accrued) this.#channel = { ...this.#channel, accrued: paid }
+  }
+
+  /** Signs what is due now, and what becomes due meanwhile; never waits. */
+  settle(): void {
+    this.#signing ??= this.#sign()
+      .catch((error: unknown) => this.#options.failed(error))
+      .finally(() => (this.#signing = null))
+  }
+
+  /** The newest voucher, durable; null before the first. Whatever is due without a request under way is in it. */
+  async voucher(): Promise<SignedPayment | null> {
+    if (this.#channel.reservations.size === 0) this.settle()
+    await this.#signing
+    const { means, vouchers } = this.#options
+    const last = vouchers.lastSigned(means.channel)
+    if (!last) return null
+    // The same one again costs no write and gives the same bytes.
+    return paymentOf(await vouchers.sign(last, this.#channel.deposit, means.signer.secretKey))
+  }
+
+  async #sign(): Promise<void> {
+    const { means, vouchers, send } = this.#options
+    for (let amount = paymentDue(this.#channel); amount !== null; amount = paymentDue(this.#channel)) {
+      this.#channel = step(this.#channel, { type: 'pay', cumulative: amount })
+      const voucher = { channel: means.channel, cumulative: amount, expiresAt: 0n }
+      send(paymentOf(await vouchers.sign(voucher, this.#channel.deposit, means.signer.secretKey)))
+    }
+  }
+}
+
+function paymentOf({ voucher, signature }: Awaited<ReturnType<VoucherStore['sign']>>): SignedPayment {
+  return {
+    channel: b4a.from(voucher.channel),
+    cumulative: voucher.cumulative,
+    expires: voucher.expiresAt,
+    signature,
+  }
+}

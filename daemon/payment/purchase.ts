@@ -1,0 +1,319 @@
+/**
+ * One attempt at one provider as a purchase: keys, reservation, vouchers while tokens come, and at the end a record that
+ * both sides sign. A free one goes the same way without a channel.
+ *
+ * The caller's answer never waits for a record: that is made beside it, and only closing the node waits for it. A record is
+ * on the disk before its signature leaves.
+ */
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import b4a from 'b4a'
+import { microLamports, NO_COST } from '../../ledger/amount.js'
+import type { MicroLamports } from '../../ledger/amount.js'
+import { newContentKey, sealContentKey } from '../../ledger/content.js'
+import { randomBytes } from '../../ledger/crypto.js'
+import { LedgerError } from '../../ledger/errors.js'
+import { cost, isFree } from '../../ledger/price.js'
+import type { Usage } from '../../ledger/price.js'
+import { claim, countersign } from '../../ledger/receipt.js'
+import { decodeTransaction } from '../../ledger/transaction.js'
+import type { Finish, Transaction } from '../../ledger/transaction.js'
+import type { AnswerEvent, AskBody, AskKeys, AskLimits, AskTerms, Offer, Swarm } from '../../swarm/port.js'
+import type { Budget, BudgetReservation } from '../budget.js'
+import type { KeyPair } from '../crypto.js'
+import { codeOf } from '../errors.js'
+import type { Books } from './books.js'
+import { PaymentError } from './errors.js'
+import type { OutgoingAccount } from './outgoing-account.js'
+import { dearest, forgivable, maxWindow, promptBound } from './policy.js'
+import type { Purse } from './purse.js'
+import { draftOf, timesOf, UNKNOWN_RUNTIME } from './statement.js'
+import type { Ordered } from './statement.js'
+import { Transcript } from './transcript.js'
+
+export interface PurchasesOptions {
+  readonly books: Books
+  readonly purse: Purse
+  readonly budget: Pick<Budget, 'left' | 'reserve'>
+  readonly network: Uint8Array
+  /** The Noise key of this run: signs as the consumer. */
+  readonly keys: KeyPair
+  /** x25519: this node's own records are sealed to it. */
+  readonly box: Uint8Array
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export interface PurchaseOrder {
+  readonly swarm: Pick<Swarm, 'ask' | 'countersign'>
+  readonly offer: Offer
+  readonly body: AskBody
+  readonly limits: AskLimits
+  /** Name of the API key whose budget it is; null = the owner's. */
+  readonly caller: string | null
+  readonly signal: AbortSignal
+  /** The provider said something that is not so. */
+  readonly onLie: (what: string) => void
+}
+
+/** The swarm hands out a late receipt within 10 s. */
+const LATE_RECEIPT_MS = 11_000
+
+export class Purchases {
+  readonly #options: PurchasesOptions
+
+  constructor(options: PurchasesOptions) {
+    this.#options = options
+  }
+
+  /** Throws like `Swarm.ask`, and `PAYMENT_REQUIRED`, `CHANNEL_*`, `BUDGET_EXCEEDED`, `LEDGER_UNAVAILABLE` before any byte leaves. */
+  async *ask(order: PurchaseOrder): AsyncGenerator<AnswerEvent> {
+    await this.#options.books.store()
+    const { offer } = order
+    const account = isFree(offer.prices) ? null : await this.#options.purse.open(offer.nodeKey)
+    yield* new Purchase(this.#options, order, account).run()
+  }
+}
+
+class Purchase {
+  readonly #options: PurchasesOptions
+  readonly #order: PurchaseOrder
+  readonly #account: OutgoingAccount | null
+  readonly #id = randomBytes(16)
+  readonly #request = b4a.toString(this.#id, 'hex')
+  readonly #keys: AskKeys
+  readonly #askedAt: number
+  readonly #transcript: Transcript
+  readonly #lateReceipt: Promise<Uint8Array>
+  #onLateReceipt: (receipt: Uint8Array) => void = () => undefined
+  #terms: AskTerms | null = null
+  #prompt = 0
+  #cached = 0
+  #accrued: MicroLamports = NO_COST
+
+  constructor(options: PurchasesOptions, order: PurchaseOrder, account: OutgoingAccount | null) {
+    const content = newContentKey()
+    this.#options = options
+    this.#order = order
+    this.#account = account
+    this.#keys = {
+      content,
+      forProvider: sealed(content, order.offer.boxKey),
+      forConsumer: sealed(content, options.box),
+    }
+    this.#askedAt = options.now()
+    this.#transcript = new Transcript(order.body.kind)
+    this.#lateReceipt = new Promise((resolve) => (this.#onLateReceipt = resolve))
+  }
+
+  async *run(): AsyncGenerator<AnswerEvent> {
+    const { swarm, offer, body, limits, signal } = this.#order
+    const ceiling = this.#account ? this.#ceiling(this.#account) : null
+    const budget = ceiling === null ? null : this.#options.budget.reserve(ceiling, this.#order.caller)
+    let finish: Finish = 'cancelled'
+    try {
+      const payment = this.#account ? { channel: this.#account.id, voucher: await this.#account.voucher() } : null
+      if (ceiling !== null) this.#account?.reserve(this.#request, ceiling)
+      const onLateReceipt = this.#onLateReceipt
+      const asked = { offer, body, limits: { ...limits, maxCost: ceiling ?? limits.maxCost }, signal }
+      for await (const event of swarm.ask({ ...asked, id: this.#id, keys: this.#keys, payment, onLateReceipt })) {
+        if (event.type === 'done') {
+          this.#complete(event)
+          finish = event.finish
+          this.#options.books.add(this.#conclude(event))
+        } else if (event.type === 'terms') {
+          await this.#agree(event.terms, ceiling ?? NO_COST, budget)
+          continue
+        } else this.#follow(event)
+        yield event
+      }
+    } catch (error) {
+      finish = finishOf(error)
+      if (finish === 'lost') this.#account?.lost()
+      throw error
+    } finally {
+      this.#account?.release(this.#request)
+      budget?.settle(this.#accrued)
+      const cut = finish !== 'stop' && finish !== 'length'
+      if (cut && this.#transcript.count > 0) this.#options.books.add(this.#salvage(finish))
+    }
+  }
+
+  /** The most that this attempt may cost. Without a limit from the caller it is what channel and budget still allow. */
+  #ceiling(account: OutgoingAccount): MicroLamports {
+    const { offer, body, limits } = this.#order
+    const prices = dearest(offer.prices)
+    const promptTokens = promptBound(body)
+    const resumed = body.kind === 'generate' ? body.resume.length : 0
+    const output = (limits.maxTokens ?? offer.contextLength) - resumed
+    const costOf = (positions: number): MicroLamports =>
+      cost(prices, { input: promptTokens, cached: 0, output: body.kind === 'embed' ? 0 : Math.max(0, positions) })
+    const whole = costOf(output)
+    const asked = limits.maxCost === null || limits.maxCost > whole ? whole : microLamports(limits.maxCost)
+    // Who names a length wants that length; who does not is content with what the money gives, if it gives anything.
+    const needed = least(asked, limits.maxTokens === null ? costOf(1) : whole)
+    const left = account.left
+    if (needed > left) throw LedgerError.CHANNEL_EXHAUSTED(needed, left)
+    return least(asked, left, most(needed, this.#options.budget.left(this.#order.caller) ?? asked))
+  }
+
+  async #agree(terms: AskTerms, ceiling: MicroLamports, budget: BudgetReservation | null): Promise<void> {
+    const { body, offer } = this.#order
+    const prompt = cost(dearest(offer.prices), { input: terms.promptTokens, cached: 0, output: 0 })
+    if (terms.promptTokens > promptBound(body)) throw refused(`a prompt of ${terms.promptTokens} tokens`)
+    if (terms.limit > ceiling) throw refused(`up to ${terms.limit} microlamports where ${ceiling} were offered`)
+    if (terms.ahead > prompt) throw refused(`${terms.ahead} microlamports ahead for a prompt of ${prompt}`)
+    if (terms.window > maxWindow(offer.prices)) throw refused(`a window of ${terms.window} microlamports`)
+    // Nothing is signed for what a crash could make this node forget.
+    await budget?.durable
+    this.#terms = terms
+    this.#prompt = terms.promptTokens
+    this.#cached = terms.cachedTokens
+    const agreed = { limit: microLamports(terms.limit), window: microLamports(terms.window) }
+    this.#account?.agree(this.#request, { ...agreed, ahead: microLamports(terms.ahead) })
+  }
+
+  #follow(event: Exclude<AnswerEvent, { type: 'done' | 'terms' }>): void {
+    const now = this.#options.now()
+    if (event.type === 'prefill') this.#count(event.total, event.cached)
+    else if (event.type === 'tokens') {
+      this.#transcript.add(event, now)
+      if (event.tokens.length > 0) this.#accrue()
+    } else if (event.type === 'vectors') this.#transcript.addVectors(event.vectors, now)
+  }
+
+  #complete({ usage }: Extract<AnswerEvent, { type: 'done' }>): void {
+    if (usage.prompt > 0) this.#count(usage.prompt, usage.cached)
+    this.#accrue()
+  }
+
+  /** The provider's word, within what it agreed to. */
+  #count(prompt: number, cached: number): void {
+    const { promptTokens } = this.#terms ?? { promptTokens: prompt }
+    if (prompt > promptTokens) throw refused(`a prompt of ${prompt} tokens after ${promptTokens} were agreed`)
+    this.#prompt = prompt
+    this.#cached = Math.min(cached, prompt)
+  }
+
+  /** Everything that is here by now is owed. */
+  #accrue(): void {
+    if (!this.#account) return
+    const owed = cost(this.#order.offer.prices, this.#usage())
+    const more = owed - this.#accrued
+    if (more <= 0n) return
+    this.#account.deliver(this.#request, microLamports(more))
+    this.#accrued = owed
+  }
+
+  #usage(): Usage {
+    const output = this.#order.body.kind === 'embed' ? 0 : this.#transcript.count
+    return { input: this.#prompt - this.#cached, cached: this.#cached, output }
+  }
+
+  async #conclude(event: Extract<AnswerEvent, { type: 'done' }>): Promise<void> {
+    const cumulativeAtMost = this.#cumulativeAtMost()
+    // The caller's last bytes go first.
+    await setImmediate()
+    await this.#record(event.receipt, event.finish, event.stopText, cumulativeAtMost)
+  }
+
+  /** A cut answer: the provider's receipt may still come; else this side's claim stands alone. */
+  async #salvage(finish: Finish): Promise<void> {
+    const cumulativeAtMost = this.#cumulativeAtMost()
+    const { closing } = this.#options.books
+    const over = finish === 'lost' || closing.aborted
+    const wait = new AbortController()
+    const signal = AbortSignal.any([wait.signal, closing])
+    const late = over
+      ? null
+      : await Promise.race([
+          this.#lateReceipt,
+          setTimeout(LATE_RECEIPT_MS, null, { signal, ref: false }).catch(() => null),
+        ])
+    wait.abort()
+    await this.#record(late, finish, null, cumulativeAtMost)
+  }
+
+  async #record(
+    receipt: Uint8Array | null,
+    finish: Finish,
+    stopText: string | null,
+    cumulativeAtMost: MicroLamports,
+  ): Promise<void> {
+    const { books, keys, now } = this.#options
+    const { swarm, offer } = this.#order
+    const times = timesOf(this.#askedAt, this.#transcript.firstAt, now())
+    const { draft, ciphertext } = draftOf(this.#ordered(), {
+      response: this.#transcript.upTo(this.#transcript.count, finish, stopText),
+      usage: this.#usage(),
+      cost: this.#accrued,
+      cumulative: this.#account?.accrued ?? NO_COST,
+      times,
+      runtime: UNKNOWN_RUNTIME,
+    })
+    const agreed = receipt && this.#countersigned(receipt, { ...draft, cumulativeAtMost }, finish)
+    const transaction = agreed ?? claim(draft, keys.secretKey)
+    const store = await books.store()
+    await store.append({ role: 'consumer', times, transaction, ciphertext })
+    const signature = agreed?.consumerSignature
+    if (signature) swarm.countersign(offer.nodeKey, this.#id, signature)
+  }
+
+  /** null, and the provider's name suffers, when the receipt is not what was seen. */
+  #countersigned(bytes: Uint8Array, seen: Parameters<typeof countersign>[1], finish: Finish): Transaction | null {
+    try {
+      return countersign(decodeTransaction(bytes), seen, this.#options.keys.secretKey)
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      // Where a stream was cut, the two sides may honestly differ in the last piece.
+      const honest = error.code === 'RECEIPT_MISMATCH' && finish !== 'stop' && finish !== 'length'
+      if (!honest) this.#order.onLie(error.message)
+      return null
+    }
+  }
+
+  #ordered(): Ordered {
+    const { offer, body, limits } = this.#order
+    return {
+      id: this.#id,
+      body,
+      maxTokens: limits.maxTokens,
+      keys: this.#keys,
+      network: this.#options.network,
+      modelRoot: offer.modelRoot,
+      consumer: this.#options.keys.publicKey,
+      provider: offer.nodeKey,
+      prices: offer.prices,
+      channel: this.#account?.id ?? null,
+    }
+  }
+
+  #cumulativeAtMost(): MicroLamports {
+    if (!this.#account) return NO_COST
+    return microLamports(this.#account.accrued + forgivable(this.#order.offer.prices, this.#account.paid))
+  }
+}
+
+function sealed(contentKey: Uint8Array, boxKey: Uint8Array): Uint8Array {
+  const key = sealContentKey(contentKey, boxKey)
+  if (key.kind === 'destroyed') throw LedgerError.BAD_SEAL('a new content key')
+  return key.sealed
+}
+
+/** How this side names an end that was not `done`. */
+function finishOf(error: unknown): Finish {
+  const code = codeOf(error)
+  if (code === 'CANCELLED' || code === 'DEADLINE_EXCEEDED') return 'cancelled'
+  return code === 'PEER_LOST' ? 'lost' : 'failed'
+}
+
+function refused(what: string): PaymentError {
+  return PaymentError.TERMS_REFUSED(`The provider wants ${what}; it was left at once.`)
+}
+
+function least(first: MicroLamports, ...others: readonly MicroLamports[]): MicroLamports {
+  return others.reduce((a, b) => (b < a ? b : a), first)
+}
+
+function most(a: MicroLamports, b: MicroLamports): MicroLamports {
+  return a > b ? a : b
+}

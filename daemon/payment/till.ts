@@ -1,0 +1,122 @@
+/** The channels that this node is paid on. */
+import b4a from 'b4a'
+import { lamports, NO_COST } from '../../ledger/amount.js'
+import type { MicroLamports } from '../../ledger/amount.js'
+import { LedgerError } from '../../ledger/errors.js'
+import type { LedgerStore } from '../../ledger/store/store.js'
+import type { AskPayment, SignedPayment } from '../../swarm/port.js'
+import type { Channels } from './channels.js'
+import { PaymentError } from './errors.js'
+import { IncomingAccount } from './incoming-account.js'
+
+export interface TillOptions {
+  readonly channels: Channels
+  readonly store: () => Promise<LedgerStore>
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** In memory; channels at rest are read again from the store. */
+const MAX_ACCOUNTS = 4096
+/** Anybody can make channels that are never used again, and each leaves a voucher on the disk. */
+const MAX_CHANNELS = 100_000
+/** Receipts of parallel requests reach the log in any order, but not further apart. */
+const NEWEST = 256
+
+export class Till {
+  readonly #options: TillOptions
+  readonly #accounts = new Map<string, Promise<IncomingAccount>>()
+  readonly #opened = new Map<string, IncomingAccount>()
+
+  constructor(options: TillOptions) {
+    this.#options = options
+  }
+
+  get accounts(): ReadonlyMap<string, IncomingAccount> {
+    return this.#opened
+  }
+
+  /** The channel of an ask, with the voucher it brought. Throws `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`. */
+  async open(payment: AskPayment, peer: Uint8Array): Promise<IncomingAccount> {
+    const account = await this.#account(payment.channel, peer)
+    if (payment.voucher) await account.accept(signedOf(payment.voucher))
+    return account
+  }
+
+  /** A voucher between asks: only for a channel that an ask has named. Throws `VOUCHER_*`, `STORE_WRITE_FAILED`. */
+  async accept(voucher: SignedPayment): Promise<void> {
+    const account = await this.#accounts.get(b4a.toString(voucher.channel, 'hex'))
+    if (!account) throw LedgerError.VOUCHER_OTHER_CHANNEL()
+    await account.accept(signedOf(voucher))
+  }
+
+  async #account(channel: Uint8Array, peer: Uint8Array): Promise<IncomingAccount> {
+    const name = b4a.toString(channel, 'hex')
+    let account = this.#accounts.get(name)
+    if (!account) {
+      this.#makeRoom()
+      account = this.#open(channel, peer, name)
+      this.#accounts.set(name, account)
+      account.catch(() => this.#accounts.delete(name))
+    }
+    return account
+  }
+
+  async #open(channel: Uint8Array, peer: Uint8Array, name: string): Promise<IncomingAccount> {
+    const { channels, store, now } = this.#options
+    const source = await channels.incoming(channel, peer)
+    if (!source) throw PaymentError.PAYMENT_REQUIRED('This provider knows no such channel, or gives no credit.')
+    const { vouchers, query } = await opened(store)
+    const known = vouchers.held(channel) !== null
+    if (!known && vouchers.allHeld().length >= MAX_CHANNELS) {
+      throw PaymentError.PAYMENT_REQUIRED('This provider takes no further channels.')
+    }
+    const billed = await query(channel)
+    const account = new IncomingAccount({ source, vouchers, billed, now })
+    this.#opened.set(name, account)
+    return account
+  }
+
+  #makeRoom(): void {
+    if (this.#accounts.size < MAX_ACCOUNTS) return
+    for (const [name, account] of this.#opened) {
+      if (!account.idle) continue
+      this.#accounts.delete(name)
+      this.#opened.delete(name)
+      return
+    }
+    throw PaymentError.PAYMENT_REQUIRED('This provider serves too many channels at once.')
+  }
+}
+
+async function opened(store: () => Promise<LedgerStore>): Promise<{
+  readonly vouchers: LedgerStore['vouchers']
+  /** The sum that the newest receipt of a channel states. */
+  readonly query: (channel: Uint8Array) => Promise<MicroLamports>
+}> {
+  const ledger = await store()
+  return {
+    vouchers: ledger.vouchers,
+    query: async (channel) => {
+      const rows = await ledger.query({ channel }, NEWEST)
+      return rows
+        .filter(({ entry }) => entry.role === 'provider')
+        .reduce((most, { entry }) => {
+          const { cumulative } = entry.transaction.statement
+          return cumulative > most ? cumulative : most
+        }, NO_COST)
+    },
+  }
+}
+
+/** Throws `AMOUNT_OUT_OF_RANGE`. */
+function signedOf({ channel, cumulative, expires, signature }: SignedPayment): {
+  readonly voucher: {
+    readonly channel: Uint8Array
+    readonly cumulative: ReturnType<typeof lamports>
+    readonly expiresAt: bigint
+  }
+  readonly signature: Uint8Array
+} {
+  return { voucher: { channel, cumulative: lamports(cumulative), expiresAt: expires }, signature }
+}
