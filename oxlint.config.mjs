@@ -7,7 +7,7 @@
 const OWNED = {
   'swarm/': 'hyperswarm|hyperdht|protomux|@hyperswarm/[^/]+',
   'ledger/store/': 'hypercore|hyperbee|corestore|hypercore-storage',
-  'ledger/chain/': '@solana/[^/]+|litesvm',
+  'ledger/chain/': '@solana/[^/]+|litesvm|bs58|ws',
   'daemon/engine/': 'node-llama-cpp|@node-llama-cpp/[^/]+|@huggingface/[^/]+',
   'daemon/': 'smol-toml|env-paths|fs-native-extensions|pino',
   'proxy/': 'fastify|@fastify/[^/]+|typebox|ajv|ajv-[^/]+',
