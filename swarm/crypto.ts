@@ -33,10 +33,10 @@ export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Arra
   return out
 }
 
-/** BLAKE2b-256 of the domain, keyed: a key for one use out of a key for several. */
-export function subkey(key: Uint8Array, domain: Domain): Uint8Array {
+/** BLAKE2b-256(domain, ...parts), keyed: a key for one use out of a key for several. */
+export function subkey(key: Uint8Array, domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
   const out = b4a.allocUnsafeSlow(KEY_BYTES)
-  sodium.crypto_generichash(out, b4a.from(domain), key)
+  sodium.crypto_generichash_batch(out, [b4a.from(domain), ...parts], key)
   return out
 }
 

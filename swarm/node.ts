@@ -18,7 +18,17 @@ import { natView } from './nat.js'
 import { Gossip } from './offers/gossip.js'
 import { KnownOffers } from './offers/known.js'
 import { OwnOffers } from './offers/own.js'
-import type { AnswerEvent, AskOptions, NatView, Offer, OfferTerms, PeerView, Swarm, SwarmOptions } from './port.js'
+import type {
+  AnswerEvent,
+  AskOptions,
+  NatView,
+  Offer,
+  OfferTerms,
+  PeerView,
+  SignedPayment,
+  Swarm,
+  SwarmOptions,
+} from './port.js'
 import type { OutgoingAsk } from './session/outgoing-ask.js'
 import { PROTOCOL_VERSION, Session } from './session/session.js'
 import type { SessionHost } from './session/session.js'
@@ -120,9 +130,21 @@ export class SwarmNode extends EventEmitter implements Swarm {
   ask(options: AskOptions): AsyncIterable<AnswerEvent> {
     const open = async (signal: AbortSignal): Promise<OutgoingAsk> => {
       const session = await this.#dialer.session(options.offer.nodeKey, signal)
-      return session.ask(options.offer, options.body, options.limits, signal)
+      return session.ask(options, signal)
     }
     return new Asking(open, options.signal, options.limits.deadlineMs)
+  }
+
+  pay(provider: Uint8Array, voucher: SignedPayment): boolean {
+    const session = this.#sessions.get(hex(provider))
+    session?.pay(voucher)
+    return session !== undefined
+  }
+
+  countersign(provider: Uint8Array, id: Uint8Array, signature: Uint8Array): boolean {
+    const session = this.#sessions.get(hex(provider))
+    session?.countersign(id, signature)
+    return session !== undefined
   }
 
   peers(): readonly PeerView[] {
@@ -188,12 +210,13 @@ export class SwarmNode extends EventEmitter implements Swarm {
   }
 
   #host(): SessionHost {
-    const { network, boxKeyPair, onAsk } = this.#options
+    const { network, boxKeyPair, onAsk, onVoucher, onPeer } = this.#options
     return {
       network,
       publicKey: this.publicKey,
       boxKeyPair,
       onAsk,
+      onVoucher: onVoucher ?? null,
       now: this.#now,
       hello: () => ({
         versions: [PROTOCOL_VERSION],
@@ -205,13 +228,17 @@ export class SwarmNode extends EventEmitter implements Swarm {
       ownOffer: (id) => this.#own?.standing(id) ?? null,
       onHello: (session) => {
         this.#gossip.greet(session, this.#own?.all() ?? [], this.#known.tellable())
+        onPeer?.({ key: session.key, roles: session.hello?.roles ?? [], stream: session.stream })
         this.emit('peers')
       },
       onOffers: (session, offers) => {
         this.#known.hear(session, offers)
         this.#sessions.settle(session)
       },
-      onViolation: (session) => this.#admission.strike(session.keyHex),
+      onStrike: (session) => {
+        this.#admission.strike(session.keyHex)
+        return this.#admission.refuses(session.key)
+      },
       onClose: (session, reason) => this.#onSessionClose(session, reason),
     }
   }

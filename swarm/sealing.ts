@@ -1,14 +1,15 @@
 /**
  * Who can read a request: the provider it is sealed to, nobody on the way.
  *
- * One random content key per request, sealed to the provider's box key. Of it, by keyed BLAKE2b, one subkey per
- * direction. The request is the one sealed part of its direction (sequence 0); the response's parts count from 0.
+ * One content key per request, drawn by the asker and sealed to the provider's box key. Of it, by keyed BLAKE2b, one
+ * subkey per direction and connection. The request is the one sealed part of its direction (sequence 0); the response's
+ * parts count from 0. An ask that is sent again on another connection is under other keys, so no nonce is used twice.
  */
 import b4a from 'b4a'
-import { FrameCipher, KEY_BYTES, TAG_BYTES, hash, openKey, randomBytes, sealKey, subkey } from './crypto.js'
+import { FrameCipher, TAG_BYTES, hash, openKey, subkey } from './crypto.js'
 import type { KeyPair } from './crypto.js'
 import { SwarmError } from './errors.js'
-import type { AskBody } from './port.js'
+import type { AskBody, AskKeys } from './port.js'
 import { askHeadCodec } from './wire/ask.js'
 import type { Ask, AskHead } from './wire/ask.js'
 import { bodyMessage } from './wire/body.js'
@@ -19,13 +20,15 @@ export interface Party {
   readonly network: Uint8Array
   /** The asking peer's Noise key: the same bytes from another peer do not open. */
   readonly consumer: Uint8Array
+  /** The connection's Noise handshake hash, 64 bytes. */
+  readonly session: Uint8Array
 }
 
 /** The consumer's end: the ask to send, and the response stream to open. */
 export function sealAsk(
-  head: Omit<AskHead, 'sealedKey'>,
+  head: Omit<AskHead, 'forProvider' | 'forConsumer'>,
   body: AskBody,
-  boxKey: Uint8Array,
+  keys: AskKeys,
   party: Party,
 ): { readonly ask: Ask; readonly response: ResponseSeal } {
   const plain = encode(bodyMessage, body)
@@ -34,11 +37,11 @@ export function sealAsk(
       `the request has ${plain.byteLength} bytes, at most ${bodyMessage.maxBytes} travel to a peer`,
     )
   }
-  const contentKey = randomBytes(KEY_BYTES)
-  const sealed: AskHead = { ...head, sealedKey: sealKey(contentKey, boxKey) }
+  const { content, forProvider, forConsumer } = keys
+  const sealed: AskHead = { ...head, forProvider, forConsumer }
   const cipher = b4a.allocUnsafe(plain.byteLength + TAG_BYTES)
-  new FrameCipher(subkey(contentKey, 'swarmd/1/request')).seal(cipher, plain, openHash(sealed, party), 0)
-  return { ask: { ...sealed, body: cipher }, response: new ResponseSeal(contentKey, head.id) }
+  requestCipher(content, party).seal(cipher, plain, openHash(sealed, party), 0)
+  return { ask: { ...sealed, body: cipher }, response: new ResponseSeal(content, head.id, party) }
 }
 
 /** The provider's end. Throws `BAD_SEAL`, and the codes of `decode`. */
@@ -46,10 +49,15 @@ export function openAsk(
   ask: Ask,
   box: KeyPair,
   party: Party,
-): { readonly body: AskBody; readonly response: ResponseSeal } {
-  const contentKey = openKey(ask.sealedKey, box)
-  const plain = new FrameCipher(subkey(contentKey, 'swarmd/1/request')).open(ask.body, openHash(ask, party), 0)
-  return { body: decode(bodyMessage, plain), response: new ResponseSeal(contentKey, ask.id) }
+): { readonly body: AskBody; readonly keys: AskKeys; readonly response: ResponseSeal } {
+  const content = openKey(ask.forProvider, box)
+  const plain = requestCipher(content, party).open(ask.body, openHash(ask, party), 0)
+  const keys = { content, forProvider: b4a.from(ask.forProvider), forConsumer: b4a.from(ask.forConsumer) }
+  return { body: decode(bodyMessage, plain), keys, response: new ResponseSeal(content, ask.id, party) }
+}
+
+function requestCipher(content: Uint8Array, { session }: Party): FrameCipher {
+  return new FrameCipher(subkey(content, 'swarmd/1/request', session))
 }
 
 function openHash(head: AskHead, party: Party): Uint8Array {
@@ -64,8 +72,8 @@ export class ResponseSeal {
   #cipher: FrameCipher
   #ad: Uint8Array
 
-  constructor(contentKey: Uint8Array, id: Uint8Array) {
-    this.#cipher = new FrameCipher(subkey(contentKey, 'swarmd/1/response'))
+  constructor(content: Uint8Array, id: Uint8Array, { session }: Party) {
+    this.#cipher = new FrameCipher(subkey(content, 'swarmd/1/response', session))
     this.#ad = b4a.alloc(1 + id.byteLength + 4)
     this.#ad.set(id, 1)
   }

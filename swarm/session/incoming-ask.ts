@@ -2,7 +2,18 @@
  * The provider's end of one ask: turns the daemon's calls into messages as credit and socket allow. The rules are in
  * incoming.ts; here is only the routing.
  */
-import type { AskBody, AskLimits, AskUsage, IncomingAsk, Offer, RefusalCode } from '../port.js'
+import type {
+  AskBody,
+  AskKeys,
+  AskLimits,
+  AskPayment,
+  AskTerms,
+  AskUsage,
+  Delivered,
+  IncomingAsk,
+  Offer,
+  RefusalCode,
+} from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
 import { MAX_RETRY_AFTER_MS, shortDetail } from '../wire/answer.js'
@@ -10,6 +21,7 @@ import { MAX_CREDIT } from '../wire/ask.js'
 import { endingMessage } from '../wire/done.js'
 import { frameMessage } from '../wire/frame.js'
 import type { Progress } from '../wire/progress.js'
+import { Deferred } from './deferred.js'
 import { STALL_MS, arrived, stepIncoming } from './incoming.js'
 import type { Incoming } from './incoming.js'
 import type { IncomingLine, IncomingOptions } from './incoming-line.js'
@@ -23,6 +35,7 @@ interface Finish {
   readonly finish: 'stop' | 'length'
   readonly stopText: string | null
   readonly usage: AskUsage
+  readonly receipt: Uint8Array | null
 }
 
 const SENT = Promise.resolve()
@@ -33,6 +46,8 @@ export class SessionIncomingAsk implements IncomingAsk {
   readonly offer: Offer
   readonly body: AskBody
   readonly limits: AskLimits
+  readonly keys: AskKeys
+  readonly payment: AskPayment | null
   readonly #line: IncomingLine
   readonly #response: ResponseSeal
   readonly #abort = new AbortController()
@@ -42,6 +57,9 @@ export class SessionIncomingAsk implements IncomingAsk {
   #progress: Progress
   #ending: Finish | null = null
   #room = new Room()
+  #taken: number | null = null
+  #flushed: Deferred<void> | null = null
+  #countersigned = new Deferred<Uint8Array | null>()
 
   constructor(options: IncomingOptions, line: IncomingLine) {
     this.id = options.id
@@ -49,15 +67,31 @@ export class SessionIncomingAsk implements IncomingAsk {
     this.offer = options.offer
     this.body = options.body
     this.limits = options.limits
+    this.keys = options.keys
+    this.payment = options.payment
     this.#line = line
     this.#response = options.response
     this.#arrivedAt = line.now()
-    this.#state = arrived(options.credit)
+    this.#state = arrived(options.credit, options.payment ? 'paid' : 'free')
     this.#progress = { kind: 'queued', id: options.id, position: 0 }
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal
+  }
+
+  get delivered(): Delivered {
+    return { count: this.#state.delivered, taken: this.#taken }
+  }
+
+  get countersigned(): Promise<Uint8Array | null> {
+    return this.#countersigned.promise
+  }
+
+  /** Ended, and a receipt or its signature may still follow. */
+  get isLate(): boolean {
+    const { phase, receipt } = this.#state
+    return phase === 'ended' && (receipt === 'owed' || receipt === 'sent')
   }
 
   accept(queuePosition: number): void {
@@ -102,10 +136,29 @@ export class SessionIncomingAsk implements IncomingAsk {
     return this.#sent()
   }
 
-  done(finish: 'stop' | 'length', stopText: string | null, usage: AskUsage): void {
-    if (this.#state.phase === 'ended' || this.#ending) return
-    this.#ending = { finish, stopText, usage }
+  terms(terms: AskTerms): void {
+    const act = this.#act({ type: 'terms' })
+    if (act === 'ignore') return
+    if (act === 'accept-and-send') this.#accept(0)
+    this.#line.wire.send('terms', { ...terms, id: this.id })
+  }
+
+  flushed(): Promise<void> {
     this.flush()
+    if (this.#state.phase === 'ended') return Promise.reject(this.#endedBy())
+    if (this.#outbox.isEmpty) return SENT
+    this.#flushed ??= new Deferred()
+    return this.#flushed.promise
+  }
+
+  done(finish: 'stop' | 'length', stopText: string | null, usage: AskUsage, receipt: Uint8Array | null = null): void {
+    if (this.#state.phase === 'ended' || this.#ending) return
+    this.#ending = { finish, stopText, usage, receipt }
+    this.flush()
+  }
+
+  receipt(receipt: Uint8Array): void {
+    if (this.#act({ type: 'receipt' }) === 'send') this.#line.wire.send('receipt', { id: this.id, receipt })
   }
 
   fail(code: RefusalCode, detail: string): void {
@@ -139,6 +192,7 @@ export class SessionIncomingAsk implements IncomingAsk {
       this.#sendFrame()
     }
     if (!this.#outbox.isFull) this.#room.open()
+    if (this.#outbox.isEmpty) this.#settleFlushed()
     if (this.#ending && this.#outbox.isEmpty && this.#state.phase !== 'ended') this.#sendEnd(this.#ending)
   }
 
@@ -151,11 +205,37 @@ export class SessionIncomingAsk implements IncomingAsk {
     return violation
   }
 
-  cancel(reason: SwarmError): void {
-    if (this.#act({ type: 'cancel' }) === 'abort') this.#stop(reason)
+  /** `taken`: what the peer says its reader took. Returns why it broke the protocol, null when it did not. */
+  cancel(reason: SwarmError, taken: number | null): string | null {
+    const { state, act, violation } = stepIncoming(this.#state, { type: 'cancel', taken })
+    this.#state = state
+    if (act !== 'abort') return null
+    if (violation === null) this.#taken = taken
+    this.#stop(reason)
+    return violation
+  }
+
+  /** The peer's signature under the receipt. Returns why it broke the protocol, null when it did not. */
+  countersign(signature: Uint8Array): string | null {
+    const { state, act, violation } = stepIncoming(this.#state, { type: 'countersign' })
+    this.#state = state
+    if (act === 'signed') {
+      this.#countersigned.resolve(signature)
+      this.#line.forgotten(this)
+    }
+    return violation
+  }
+
+  /** The table is full, or the connection gone: nobody waits for a signature any longer. */
+  forget(): void {
+    this.#countersigned.resolve(null)
   }
 
   tick(now: number): void {
+    if (this.#state.phase === 'ended') {
+      if (this.#act({ type: 'tick', waiting: false }) === 'forget') this.#line.forgotten(this)
+      return
+    }
     if (now - this.#arrivedAt > this.limits.deadlineMs) {
       if (this.#act({ type: 'fail' }) === 'ignore') return
       const error = SwarmError.DEADLINE_EXCEEDED(this.limits.deadlineMs)
@@ -184,7 +264,7 @@ export class SessionIncomingAsk implements IncomingAsk {
     if (!draft) return
     const { sequence } = this.#state
     const sealed = this.#response.seal(frameMessage, draft.body, 'tokens', draft.index, sequence)
-    const act = this.#act({ type: 'frame', cost: frameCost(draft.count, sealed.byteLength) })
+    const act = this.#act({ type: 'frame', count: draft.count, cost: frameCost(draft.count, sealed.byteLength) })
     if (act === 'accept-and-send') this.#accept(0)
     if (draft.body.kind === 'text') this.#progress = { kind: 'decoding', id: this.id }
     this.#line.wire.send('tokens', { id: this.id, sequence, index: draft.index, sealed })
@@ -192,21 +272,22 @@ export class SessionIncomingAsk implements IncomingAsk {
 
   #sendEnd(ending: Finish): void {
     const { sequence } = this.#state
-    if (this.#act({ type: 'done' }) === 'accept-and-send') this.#accept(0)
+    const { finish, stopText, usage, receipt } = ending
+    if (this.#act({ type: 'done', receipt: receipt ? 'with' : 'none' }) === 'accept-and-send') this.#accept(0)
     this.#line.wire.send('done', {
       id: this.id,
       sequence,
-      finish: ending.finish,
-      usage: ending.usage,
+      finish,
+      usage,
       providerMs: Math.max(0, Math.round(this.#line.now() - this.#arrivedAt)),
-      receipt: null,
-      sealed: this.#response.seal(endingMessage, { stopText: ending.stopText }, 'done', 0, sequence),
+      receipt,
+      sealed: this.#response.seal(endingMessage, { stopText }, 'done', 0, sequence),
     })
     this.#end()
   }
 
   #report(progress: Progress): void {
-    const act = this.#act({ type: 'progress' })
+    const act = this.#act({ type: 'progress', kind: progress.kind })
     if (act === 'ignore') return
     this.#progress = progress
     if (act === 'accept-and-send') this.#accept(progress.kind === 'queued' ? progress.position : 0)
@@ -224,13 +305,26 @@ export class SessionIncomingAsk implements IncomingAsk {
   }
 
   #stop(reason: SwarmError): void {
-    this.#end()
     this.#abort.abort(reason)
+    this.#end()
   }
 
   #end(): void {
     this.#outbox.clear()
     this.#room.open()
+    this.#settleFlushed()
     this.#line.ended(this)
+    if (!this.isLate) this.forget()
+  }
+
+  #settleFlushed(): void {
+    if (this.#state.phase === 'ended') this.#flushed?.reject(this.#endedBy())
+    else this.#flushed?.resolve()
+    this.#flushed = null
+  }
+
+  #endedBy(): Error {
+    const reason: unknown = this.signal.reason
+    return reason instanceof Error ? reason : SwarmError.CANCELLED('the request has ended')
   }
 }

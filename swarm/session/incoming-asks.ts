@@ -2,15 +2,18 @@
 import b4a from 'b4a'
 import type { KeyPair } from '../crypto.js'
 import { SwarmError } from '../errors.js'
-import type { IncomingAsk, Offer, RefusalCode } from '../port.js'
+import type { AskPayment, IncomingAsk, Offer, RefusalCode } from '../port.js'
 import { openAsk } from '../sealing.js'
 import type { Ask } from '../wire/ask.js'
+import type { Cancel } from '../wire/cancel.js'
 import type { Allowance } from './allowance.js'
 import { SessionIncomingAsk } from './incoming-ask.js'
 import type { Line } from './line.js'
 
 /** Asks of one peer at a time. */
 export const MAX_INCOMING = 32
+/** Asks that are over and wait for a receipt or the signature under it, ten seconds at most; the oldest go first. */
+export const MAX_LATE = 1024
 
 export interface ProviderSide {
   readonly network: Uint8Array
@@ -18,6 +21,8 @@ export interface ProviderSide {
   now(): number
   ownOffer(id: Uint8Array): Offer | null
   readonly onAsk: ((ask: IncomingAsk) => void) | null
+  /** Vouchers are taken. */
+  readonly isPaid: boolean
 }
 
 export class IncomingAsks {
@@ -29,6 +34,7 @@ export class IncomingAsks {
   #allowance: Allowance
   #onChange: () => void
   #asks = new Map<string, SessionIncomingAsk>()
+  #late = new Map<string, SessionIncomingAsk>()
   #dirty = new Set<SessionIncomingAsk>()
 
   /** `onChange`: an ask came or went. */
@@ -44,10 +50,15 @@ export class IncomingAsks {
     return this.#asks.size
   }
 
+  /** Over, and a receipt or its signature may follow. */
+  get late(): number {
+    return this.#late.size
+  }
+
   /** Throws what the peer did wrong. */
   onAsk(ask: Ask): void {
     const key = hex(ask.id)
-    if (this.#asks.has(key)) throw SwarmError.BAD_PROTOCOL('one request id for two asks')
+    if (this.#asks.has(key) || this.#late.has(key)) throw SwarmError.BAD_PROTOCOL('one request id for two asks')
     const id = b4a.from(ask.id)
     const { onAsk, boxKeyPair } = this.#side
     if (this.#asks.size >= MAX_INCOMING) {
@@ -59,12 +70,16 @@ export class IncomingAsks {
     if (!onAsk || !boxKeyPair || !offer)
       return this.#refuse(id, 'OFFER_UNKNOWN', 'That offer has expired or was withdrawn.')
     if (!b4a.equals(offer.modelRoot, ask.modelRoot)) throw SwarmError.BAD_PROTOCOL('the offer is for another model')
-    if (ask.payment) return this.#refuse(id, 'UNSUPPORTED', 'This provider takes no payments.')
-    const { body, response } = openAsk(ask, boxKeyPair, { network: this.#side.network, consumer: this.#peer })
+    if (ask.payment && !this.#side.isPaid) return this.#refuse(id, 'UNSUPPORTED', 'This provider takes no payments.')
+    const { network } = this.#side
+    const party = { network, consumer: this.#peer, session: this.#line.stream.handshakeHash }
+    const { body, keys, response } = openAsk(ask, boxKeyPair, party)
     const resumed = body.kind === 'generate' ? body.resume.length : 0
     if (resumed !== ask.resume) throw SwarmError.BAD_PROTOCOL('two resume points in one ask')
     const { maxTokens, maxCost, deadlineMs, credit } = ask
-    const options = { id, peer: this.#peer, offer, body, limits: { maxTokens, maxCost, deadlineMs }, credit, response }
+    const limits = { maxTokens, maxCost, deadlineMs }
+    const payment = paymentOf(ask)
+    const options = { id, peer: this.#peer, offer, body, limits, keys, payment, credit, response }
     const incoming = new SessionIncomingAsk(options, {
       wire: this.#line,
       now: () => this.#side.now(),
@@ -72,8 +87,14 @@ export class IncomingAsks {
         this.#dirty.add(one)
         this.#line.later()
       },
-      ended: () => {
+      ended: (one) => {
         this.#asks.delete(key)
+        if (one.isLate) this.#keep(key, one)
+        this.#onChange()
+      },
+      forgotten: (one) => {
+        one.forget()
+        this.#late.delete(key)
         this.#onChange()
       },
     })
@@ -91,10 +112,19 @@ export class IncomingAsks {
     if (violation !== null) throw SwarmError.BAD_PROTOCOL(violation)
   }
 
-  onCancel(id: Uint8Array, reason: string): void {
+  onCancel({ id, reason, taken }: Cancel): void {
     const ask = this.#asks.get(hex(id))
     if (!ask) return this.#allowance.stray()
-    ask.cancel(SwarmError.CANCELLED(`the asking peer cancelled: ${reason}`))
+    const violation = ask.cancel(SwarmError.CANCELLED(`the asking peer cancelled: ${reason}`), taken)
+    if (violation !== null) throw SwarmError.BAD_PROTOCOL(violation)
+  }
+
+  onCountersign(id: Uint8Array, signature: Uint8Array): void {
+    const key = hex(id)
+    const ask = this.#late.get(key) ?? this.#asks.get(key)
+    if (!ask) return this.#allowance.stray()
+    const violation = ask.countersign(b4a.from(signature))
+    if (violation !== null) throw SwarmError.BAD_PROTOCOL(violation)
   }
 
   /** The end of a turn: what was produced in it goes out together. */
@@ -110,15 +140,34 @@ export class IncomingAsks {
   tick(): void {
     const now = this.#side.now()
     for (const ask of this.#asks.values()) ask.tick(now)
+    for (const ask of this.#late.values()) ask.tick(now)
   }
 
+  /** The session is over. */
   cancelAll(reason: SwarmError): void {
-    for (const ask of this.#asks.values()) ask.cancel(reason)
+    for (const ask of this.#asks.values()) ask.cancel(reason, null)
+    for (const ask of this.#late.values()) ask.forget()
+    this.#late.clear()
+  }
+
+  #keep(key: string, ask: SessionIncomingAsk): void {
+    this.#late.set(key, ask)
+    const [oldest] = this.#late
+    if (!oldest || this.#late.size <= MAX_LATE) return
+    this.#late.delete(oldest[0])
+    oldest[1].forget()
   }
 
   #refuse(id: Uint8Array, code: RefusalCode, detail: string, retryAfterMs: number | null = null): void {
     this.#line.send('answer', { kind: 'refused', id, code, retryAfterMs, detail })
   }
+}
+
+function paymentOf({ payment }: Ask): AskPayment | null {
+  if (!payment) return null
+  const channel = b4a.from(payment.channel)
+  const { voucher } = payment
+  return { channel, voucher: voucher && { ...voucher, channel, signature: b4a.from(voucher.signature) } }
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
 /** What an incoming ask is made of, and what it needs of its session. */
-import type { AskBody, AskLimits, Offer } from '../port.js'
+import type { AskBody, AskKeys, AskLimits, AskPayment, Offer } from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import type { SessionIncomingAsk } from './incoming-ask.js'
 import type { Line } from './line.js'
@@ -10,6 +10,8 @@ export interface IncomingLine {
   /** Calls `flush` at the end of this turn of the event loop. */
   schedule(ask: SessionIncomingAsk): void
   ended(ask: SessionIncomingAsk): void
+  /** No receipt and no signature can follow any more. */
+  forgotten(ask: SessionIncomingAsk): void
 }
 
 export interface IncomingOptions {
@@ -18,6 +20,8 @@ export interface IncomingOptions {
   readonly offer: Offer
   readonly body: AskBody
   readonly limits: AskLimits
+  readonly keys: AskKeys
+  readonly payment: AskPayment | null
   readonly credit: number
   readonly response: ResponseSeal
 }

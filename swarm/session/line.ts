@@ -20,6 +20,8 @@ import { errorMessage } from '../wire/error.js'
 import { helloMessage } from '../wire/hello.js'
 import { offersMessage } from '../wire/offers.js'
 import { progressMessage } from '../wire/progress.js'
+import { receiptMessage } from '../wire/receipt.js'
+import { termsMessage } from '../wire/terms.js'
 import { tokensMessage } from '../wire/tokens.js'
 import { voucherMessage } from '../wire/voucher.js'
 
@@ -40,6 +42,8 @@ export const MESSAGES = {
   cancel: cancelMessage,
   challenge: challengeMessage,
   error: errorMessage,
+  terms: termsMessage,
+  receipt: receiptMessage,
 } as const
 
 type Name = keyof typeof MESSAGES
@@ -107,6 +111,8 @@ export class Line {
       cancel: add('cancel'),
       challenge: add('challenge'),
       error: add('error'),
+      terms: add('terms'),
+      receipt: add('receipt'),
     }
   }
 

@@ -2,7 +2,7 @@
  * The consumer's end of one ask: an iterator that the session feeds. The rules are in outgoing.ts; here is only the
  * routing, the opening of seals, and the reader's queue, which credit bounds.
  */
-import type { AnswerEvent, AskBody } from '../port.js'
+import type { AnswerEvent, AskOptions } from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
 import type { Answer } from '../wire/answer.js'
@@ -13,6 +13,7 @@ import type { Done } from '../wire/done.js'
 import { frameMessage } from '../wire/frame.js'
 import type { FrameBody } from '../wire/frame.js'
 import type { Progress } from '../wire/progress.js'
+import type { Terms } from '../wire/terms.js'
 import type { Tokens } from '../wire/tokens.js'
 import { asked, frameCost, stepOutgoing } from './outgoing.js'
 import type { Outgoing, OutgoingEvent, OutgoingStep } from './outgoing.js'
@@ -22,15 +23,21 @@ export interface OutgoingLine {
   credit(message: Credit): void
   cancel(message: Cancel): void
   ended(ask: OutgoingAsk): void
+  /** No receipt can follow any more. */
+  forgotten(ask: OutgoingAsk): void
   /** The peer broke the protocol: the session is over for all asks. */
   violated(error: SwarmError): void
   /** The lease ran out: the connection is dead, though nobody said so. */
   lost(): void
 }
 
+type Asked = Pick<AskOptions, 'id' | 'body' | 'limits' | 'payment' | 'onLateReceipt'>
+
 interface Item {
   readonly event: AnswerEvent
   readonly cost: number
+  /** Output positions or vectors. */
+  readonly count: number
 }
 
 interface Reader {
@@ -45,6 +52,9 @@ export const WINDOW = 512
 
 export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
   readonly id: Uint8Array
+  /** The channel that pays for it; null = free. */
+  readonly channel: Uint8Array | null
+  readonly #onReceipt: ((receipt: Uint8Array) => void) | null
   readonly #response: ResponseSeal
   readonly #line: OutgoingLine
   #state: Outgoing
@@ -54,15 +64,22 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
   #heard = false
   #mayRepeat = false
 
-  /** `maxTokens`: as in the ask's limits. */
-  constructor(id: Uint8Array, body: AskBody, maxTokens: number | null, response: ResponseSeal, line: OutgoingLine) {
+  constructor({ id, body, limits, payment, onLateReceipt }: Asked, response: ResponseSeal, line: OutgoingLine) {
     this.id = id
+    this.channel = payment?.channel ?? null
+    this.#onReceipt = onLateReceipt ?? null
     this.#response = response
     this.#line = line
+    const paid = payment ? 'paid' : 'free'
     this.#state =
       body.kind === 'generate'
-        ? asked('generate', body.resume.length, maxTokens ?? Infinity, WINDOW)
-        : asked('embed', 0, body.inputs.length, WINDOW)
+        ? asked('generate', body.resume.length, limits.maxTokens ?? Infinity, WINDOW, paid)
+        : asked('embed', 0, body.inputs.length, WINDOW, paid)
+  }
+
+  /** Ended, and a receipt may still follow. */
+  get isLate(): boolean {
+    return this.#state.phase === 'ended' && this.#state.receipt === 'due' && this.#onReceipt !== null
   }
 
   /** The connection closed before the provider said a word about this ask: asking again costs nobody anything. */
@@ -73,7 +90,7 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
   next(): Promise<IteratorResult<AnswerEvent, undefined>> {
     const item = this.#queue.shift()
     if (item) {
-      if (item.cost > 0) this.#taken(item.cost)
+      if (item.cost > 0) this.#taken(item)
       return Promise.resolve({ value: item.event, done: false })
     }
     if (this.#error) {
@@ -97,7 +114,7 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
   /** Ends it with `reason`; the provider is told at once. */
   cancel(reason: SwarmError): void {
     if (this.#step({ type: 'cancel' }).act !== 'cancel') return
-    this.#line.cancel({ id: this.id, reason: reason.code })
+    this.#line.cancel({ id: this.id, reason: reason.code, taken: this.#state.read })
     this.#fail(reason)
   }
 
@@ -113,14 +130,19 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
       return this.#fail(SwarmError.refused(answer.code, answer.detail, answer.retryAfterMs))
     }
     if (this.#step({ type: 'accepted' }).act !== 'deliver') return
-    this.#deliver({ type: 'accepted', queuePosition: answer.queuePosition }, 0)
+    this.#deliver({ type: 'accepted', queuePosition: answer.queuePosition })
+  }
+
+  onTerms({ promptTokens, cachedTokens, limit, window, ahead }: Terms): void {
+    if (this.#step({ type: 'terms' }).act !== 'deliver') return
+    this.#deliver({ type: 'terms', terms: { promptTokens, cachedTokens, limit, window, ahead } })
   }
 
   onProgress(progress: Progress): void {
-    if (this.#step({ type: 'progress' }).act !== 'deliver') return
-    if (progress.kind === 'queued') this.#deliver({ type: 'queued', position: progress.position }, 0)
+    if (this.#step({ type: 'progress', kind: progress.kind }).act !== 'deliver') return
+    if (progress.kind === 'queued') this.#deliver({ type: 'queued', position: progress.position })
     if (progress.kind === 'prefill') {
-      this.#deliver({ type: 'prefill', done: progress.done, total: progress.total, cached: progress.cached }, 0)
+      this.#deliver({ type: 'prefill', done: progress.done, total: progress.total, cached: progress.cached })
     }
   }
 
@@ -137,9 +159,9 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     const cost = frameCost(count, sealed.byteLength)
     const kind = body.kind === 'text' ? 'generate' : 'embed'
     if (this.#step({ type: 'frame', kind, sequence, index, count, cost }).act !== 'deliver') return
-    if (body.kind === 'vectors') return this.#deliver({ type: 'vectors', index, vectors: body.vectors }, cost)
+    if (body.kind === 'vectors') return this.#deliver({ type: 'vectors', index, vectors: body.vectors }, cost, count)
     const { channel, tokens, text, positions } = body
-    this.#deliver({ type: 'tokens', index, tokens, channel, text, positions }, cost)
+    this.#deliver({ type: 'tokens', index, tokens, channel, text, positions }, cost, count)
   }
 
   onDone(message: Done): void {
@@ -152,7 +174,8 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
       return this.#garbled(error)
     }
     if (this.#step({ type: 'done', sequence }).act !== 'end') return
-    this.#deliver({ type: 'done', finish, stopText, usage, providerMs }, 0)
+    const receipt = message.receipt && Uint8Array.from(message.receipt)
+    this.#deliver({ type: 'done', finish, stopText, usage, providerMs, receipt })
     this.#line.ended(this)
   }
 
@@ -161,10 +184,16 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     if (this.#step({ type: 'failed' }).act === 'end') this.#fail(SwarmError.refused(code, detail))
   }
 
+  /** The receipt of an ask that ended without `done`. */
+  onReceipt(receipt: Uint8Array): void {
+    if (this.#step({ type: 'receipt' }).act === 'deliver') this.#onReceipt?.(Uint8Array.from(receipt))
+  }
+
   tick(): void {
     const { state, act } = stepOutgoing(this.#state, { type: 'tick' })
     if (act === 'lost') return this.#line.lost()
     this.#state = state
+    if (act === 'forget') this.#line.forgotten(this)
   }
 
   #step(event: OutgoingEvent): Pick<OutgoingStep, 'act'> {
@@ -173,13 +202,13 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     this.#state = state
     if (violation === null) return { act }
     const error = SwarmError.BAD_PROTOCOL(violation)
-    this.#fail(error)
+    if (act === 'end') this.#fail(error)
     this.#line.violated(error)
     return { act: 'ignore' }
   }
 
-  #taken(cost: number): void {
-    const { state, grant } = stepOutgoing(this.#state, { type: 'taken', cost })
+  #taken({ cost, count }: Item): void {
+    const { state, grant } = stepOutgoing(this.#state, { type: 'taken', cost, count })
     this.#state = state
     if (grant > 0) this.#line.credit({ id: this.id, more: grant })
   }
@@ -191,17 +220,17 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     this.#line.violated(error)
   }
 
-  #deliver(event: AnswerEvent, cost: number): void {
+  #deliver(event: AnswerEvent, cost = 0, count = 0): void {
     const reader = this.#reader
     if (reader) {
       this.#reader = null
-      if (cost > 0) this.#taken(cost)
+      if (cost > 0) this.#taken({ event, cost, count })
       return reader.resolve({ value: event, done: false })
     }
     // Only the newest progress counts, so a peer that floods it grows nothing.
     const last = this.#queue.at(-1)
     if (last && isProgress(event) && isProgress(last.event)) this.#queue.pop()
-    this.#queue.push({ event, cost })
+    this.#queue.push({ event, cost, count })
   }
 
   #fail(error: SwarmError): void {

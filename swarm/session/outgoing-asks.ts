@@ -1,10 +1,10 @@
 /** All asks to one peer: seals and sends them, and finds them again for what comes back. */
 import b4a from 'b4a'
-import { randomBytes } from '../crypto.js'
 import { SwarmError } from '../errors.js'
-import type { AskBody, AskLimits, Offer } from '../port.js'
+import type { AskOptions } from '../port.js'
 import { sealAsk } from '../sealing.js'
-import { MAX_DEADLINE_MS, REQUEST_ID_BYTES } from '../wire/ask.js'
+import { MAX_DEADLINE_MS } from '../wire/ask.js'
+import type { Payment } from '../wire/ask.js'
 import type { Allowance } from './allowance.js'
 import type { Line } from './line.js'
 import { OutgoingAsk, WINDOW } from './outgoing-ask.js'
@@ -13,6 +13,8 @@ import { OutgoingAsk, WINDOW } from './outgoing-ask.js'
 export const MAX_OUTGOING = 32
 /** Asks that wait here for a place; above that the caller is told. */
 export const MAX_WAITING = 1024
+/** Asks that ended without `done` and may still get a receipt, ten seconds at most; the oldest go first. */
+export const MAX_LATE = 1024
 
 export interface ConsumerSide {
   readonly network: Uint8Array
@@ -35,6 +37,7 @@ export class OutgoingAsks {
   #allowance: Allowance
   #hooks: OutgoingHooks
   #asks = new Map<string, OutgoingAsk>()
+  #late = new Map<string, OutgoingAsk>()
   #waiting: (() => void)[] = []
   #closed = false
 
@@ -50,8 +53,13 @@ export class OutgoingAsks {
     return this.#asks.size
   }
 
+  /** Over, and a receipt may follow. */
+  get late(): number {
+    return this.#late.size
+  }
+
   /** Waits for a place when there is none. Throws `PEER_LOST`, `BUSY`, `OUT_OF_BOUNDS`. */
-  async ask(offer: Offer, body: AskBody, limits: AskLimits, signal: AbortSignal): Promise<OutgoingAsk> {
+  async ask(options: AskOptions, signal: AbortSignal): Promise<OutgoingAsk> {
     if (this.#waiting.length >= MAX_WAITING) {
       throw SwarmError.refused('BUSY', 'Too many requests wait for this provider.', 1000)
     }
@@ -62,29 +70,55 @@ export class OutgoingAsks {
       this.#waiting.shift()?.()
       throw SwarmError.CANCELLED()
     }
-    return this.#send(offer, body, limits)
+    return this.#send(options)
   }
 
   /** The ask a message belongs to; messages for none are bounded, and throw `FLOODED` above that. */
   find(id: Uint8Array): OutgoingAsk | undefined {
-    const ask = this.#asks.get(b4a.toString(id, 'hex'))
+    const ask = this.#asks.get(hex(id))
     if (!ask) this.#allowance.stray()
     return ask
   }
 
+  /** For an ask that is over; one that never was, or long ago, is a stray. */
+  onReceipt(id: Uint8Array, receipt: Uint8Array): void {
+    const ask = this.#late.get(hex(id)) ?? this.find(id)
+    ask?.onReceipt(receipt)
+  }
+
+  /** Something about a channel, e.g. a voucher that was not taken: ends the asks that it pays for. */
+  onChannelError(prefix: Uint8Array, code: string): void {
+    const reason = SwarmError.refused('PAYMENT_REQUIRED', `the provider did not take the voucher: ${code}`)
+    let known = false
+    for (const ask of this.#asks.values()) {
+      if (!ask.channel || !b4a.equals(ask.channel.subarray(0, prefix.byteLength), prefix)) continue
+      known = true
+      ask.cancel(reason)
+    }
+    if (!known) this.#allowance.stray()
+  }
+
+  has(id: Uint8Array): boolean {
+    return this.#asks.has(hex(id))
+  }
+
   tick(): void {
     for (const ask of this.#asks.values()) ask.tick()
+    for (const ask of this.#late.values()) ask.tick()
   }
 
   /** The session is over; `closed`: somebody closed it, as opposed to silence. */
   loseAll(reason: SwarmError, closed: boolean): void {
     this.#closed = true
     for (const ask of this.#asks.values()) ask.lose(reason, closed)
+    this.#late.clear()
     for (const wake of this.#waiting.splice(0)) wake()
   }
 
-  #send(offer: Offer, body: AskBody, limits: AskLimits): OutgoingAsk {
-    const id = randomBytes(REQUEST_ID_BYTES)
+  #send(options: AskOptions): OutgoingAsk {
+    const { id, offer, body, limits, keys } = options
+    const key = hex(id)
+    if (this.#asks.has(key) || this.#late.has(key)) throw SwarmError.OUT_OF_BOUNDS('one request id for two asks')
     const head = {
       id,
       modelRoot: offer.modelRoot,
@@ -94,15 +128,16 @@ export class OutgoingAsks {
       deadlineMs: Math.min(MAX_DEADLINE_MS, Math.max(1, Math.round(limits.deadlineMs))),
       resume: body.kind === 'generate' ? body.resume.length : 0,
       credit: WINDOW,
-      payment: null,
+      payment: paymentOf(options),
     }
     const { network, publicKey } = this.#side
-    const { ask, response } = sealAsk(head, body, offer.boxKey, { network, consumer: publicKey })
-    const key = b4a.toString(id, 'hex')
-    const outgoing = new OutgoingAsk(id, body, limits.maxTokens, response, {
+    const party = { network, consumer: publicKey, session: this.#line.stream.handshakeHash }
+    const { ask, response } = sealAsk(head, body, keys, party)
+    const outgoing = new OutgoingAsk(options, response, {
       credit: (message) => this.#line.send('credit', message),
       cancel: (message) => this.#line.send('cancel', message),
-      ended: () => this.#ended(key),
+      ended: (one) => this.#ended(key, one),
+      forgotten: () => this.#forget(key),
       violated: (error) => this.#hooks.violated(error),
       lost: () => this.#hooks.lost(),
     })
@@ -124,9 +159,34 @@ export class OutgoingAsks {
     })
   }
 
-  #ended(key: string): void {
+  #ended(key: string, ask: OutgoingAsk): void {
     this.#asks.delete(key)
+    if (ask.isLate && !this.#closed) this.#keep(key, ask)
     this.#waiting.shift()?.()
     this.#hooks.changed()
   }
+
+  #keep(key: string, ask: OutgoingAsk): void {
+    this.#late.set(key, ask)
+    const [oldest] = this.#late.keys()
+    if (oldest !== undefined && this.#late.size > MAX_LATE) this.#late.delete(oldest)
+  }
+
+  #forget(key: string): void {
+    this.#late.delete(key)
+    this.#hooks.changed()
+  }
+}
+
+function paymentOf({ payment }: AskOptions): Payment | null {
+  if (!payment) return null
+  const { channel, voucher } = payment
+  if (voucher && !b4a.equals(voucher.channel, channel)) {
+    throw SwarmError.OUT_OF_BOUNDS('the voucher is for another channel than the payment')
+  }
+  return { channel, voucher }
+}
+
+function hex(bytes: Uint8Array): string {
+  return b4a.toString(bytes, 'hex')
 }

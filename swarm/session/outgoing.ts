@@ -4,11 +4,17 @@
  *
  *   asked ──accepted──► answering ──done──► ended
  *     └──refused / failed / lost / cancelled──► ended      (from both)
+ *
+ *   terms:    open ──terms, or the work begins──► shut                        (only for asks with a payment)
+ *   receipt:  none ──failed / cancelled──► due ──receipt──► had               (`done` brings its own)
  */
+import type { Progress } from '../wire/progress.js'
 
 /** Ticks of half a second without any frame of this ask: five seconds, and the peer is gone. */
 export const LEASE_TICKS = 10
 export const TICK_MS = 500
+/** How long a receipt, or the signature under it, may come after the end. */
+export const LATE_TICKS = 20
 
 /** Sealed bytes that cost as much credit as one token, so that long text and vectors are held back too. */
 const BYTES_PER_CREDIT = 512
@@ -26,13 +32,21 @@ export interface Outgoing {
   /** Taken by the reader and not yet granted again. */
   readonly taken: number
   readonly window: number
+  /** Output positions, or vectors, that the reader took, resumed ones excluded. */
+  readonly read: number
   readonly silentTicks: number
+  /** May still come. */
+  readonly terms: 'open' | 'shut'
+  readonly receipt: 'none' | 'due' | 'had'
+  /** Since the end. */
+  readonly lateTicks: number
 }
 
 export type OutgoingEvent =
   | { readonly type: 'accepted' }
   | { readonly type: 'refused' }
-  | { readonly type: 'progress' }
+  | { readonly type: 'terms' }
+  | { readonly type: 'progress'; readonly kind: Progress['kind'] }
   | {
       readonly type: 'frame'
       readonly kind: 'generate' | 'embed'
@@ -43,7 +57,8 @@ export type OutgoingEvent =
     }
   | { readonly type: 'done'; readonly sequence: number }
   | { readonly type: 'failed' }
-  | { readonly type: 'taken'; readonly cost: number }
+  | { readonly type: 'receipt' }
+  | { readonly type: 'taken'; readonly cost: number; readonly count: number }
   | { readonly type: 'cancel' }
   | { readonly type: 'tick' }
 
@@ -57,6 +72,8 @@ export type OutgoingAct =
   | 'cancel'
   /** The lease ran out. */
   | 'lost'
+  /** Nothing can come for it any more. */
+  | 'forget'
   /** Comes after the end, e.g. frames that were under way at a cancel. */
   | 'ignore'
 
@@ -70,8 +87,28 @@ export interface OutgoingStep {
 }
 
 /** `index`: the resume point. `limit`: the first position or vector that must not come. */
-export function asked(kind: 'generate' | 'embed', index: number, limit: number, window: number): Outgoing {
-  return { phase: 'asked', kind, sequence: 0, index, limit, credit: window, taken: 0, window, silentTicks: 0 }
+export function asked(
+  kind: 'generate' | 'embed',
+  index: number,
+  limit: number,
+  window: number,
+  payment: 'free' | 'paid' = 'free',
+): Outgoing {
+  return {
+    phase: 'asked',
+    kind,
+    sequence: 0,
+    index,
+    limit,
+    credit: window,
+    taken: 0,
+    window,
+    read: 0,
+    silentTicks: 0,
+    terms: payment === 'paid' ? 'open' : 'shut',
+    receipt: 'none',
+    lateTicks: 0,
+  }
 }
 
 /** Credit that a sealed frame of `count` tokens or vectors costs. */
@@ -80,7 +117,7 @@ export function frameCost(count: number, sealedBytes: number): number {
 }
 
 export function stepOutgoing(state: Outgoing, event: OutgoingEvent): OutgoingStep {
-  if (state.phase === 'ended') return step(state, 'ignore')
+  if (state.phase === 'ended') return late(state, event)
   switch (event.type) {
     case 'accepted':
       if (state.phase !== 'asked') return broken(state, 'accepted twice')
@@ -88,9 +125,15 @@ export function stepOutgoing(state: Outgoing, event: OutgoingEvent): OutgoingSte
     case 'refused':
       if (state.phase !== 'asked') return broken(state, 'refused after it was accepted')
       return step({ ...state, phase: 'ended' }, 'end')
-    case 'progress':
+    case 'terms':
+      if (state.phase !== 'answering') return broken(state, 'terms before it was accepted')
+      if (state.terms === 'shut') return broken(state, 'terms that nobody waits for')
+      return step({ ...state, terms: 'shut', silentTicks: 0 }, 'deliver')
+    case 'progress': {
+      const terms = event.kind === 'queued' ? state.terms : 'shut'
       // May come before the answer: the provider has the ask and is still making up its mind.
-      return step({ ...state, silentTicks: 0 }, state.phase === 'asked' ? 'none' : 'deliver')
+      return step({ ...state, terms, silentTicks: 0 }, state.phase === 'asked' ? 'none' : 'deliver')
+    }
     case 'frame':
       return frame(state, event)
     case 'done':
@@ -100,17 +143,30 @@ export function stepOutgoing(state: Outgoing, event: OutgoingEvent): OutgoingSte
       if (state.kind === 'embed' && state.index !== state.limit) return broken(state, 'done before all vectors')
       return step({ ...state, phase: 'ended' }, 'end')
     case 'failed':
-      return step({ ...state, phase: 'ended' }, 'end')
+      return step({ ...state, phase: 'ended', receipt: 'due' }, 'end')
+    case 'receipt':
+      return broken(state, 'a receipt before the end')
     case 'taken':
-      return taken(state, event.cost)
+      return taken({ ...state, read: state.read + event.count }, event.cost)
     case 'cancel':
-      return step({ ...state, phase: 'ended' }, 'cancel')
+      return step({ ...state, phase: 'ended', receipt: 'due' }, 'cancel')
     case 'tick': {
       const silentTicks = state.silentTicks + 1
       if (silentTicks < LEASE_TICKS) return step({ ...state, silentTicks }, 'none')
       return step({ ...state, phase: 'ended', silentTicks }, 'lost')
     }
   }
+}
+
+/** After the end most things have crossed with it; a receipt may be due. */
+function late(state: Outgoing, event: OutgoingEvent): OutgoingStep {
+  if (event.type === 'tick') {
+    const lateTicks = state.lateTicks + 1
+    return step({ ...state, lateTicks }, lateTicks < LATE_TICKS ? 'none' : 'forget')
+  }
+  if (event.type !== 'receipt') return step(state, 'ignore')
+  if (state.receipt !== 'due') return { ...step(state, 'ignore'), violation: 'a receipt that is not due' }
+  return step({ ...state, receipt: 'had' }, 'deliver')
 }
 
 function frame(state: Outgoing, event: Extract<OutgoingEvent, { type: 'frame' }>): OutgoingStep {
@@ -127,6 +183,7 @@ function frame(state: Outgoing, event: Extract<OutgoingEvent, { type: 'frame' }>
       index: state.index + event.count,
       credit: state.credit - event.cost,
       silentTicks: 0,
+      terms: 'shut',
     },
     'deliver',
   )

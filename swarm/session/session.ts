@@ -7,7 +7,8 @@ import b4a from 'b4a'
 import type { NoiseStream } from 'hyperswarm'
 import type { KeyPair } from '../crypto.js'
 import { SwarmError } from '../errors.js'
-import type { AskBody, AskLimits, IncomingAsk, Offer } from '../port.js'
+import type { AskOptions, IncomingAsk, Offer, SignedPayment } from '../port.js'
+import { shortDetail } from '../wire/answer.js'
 import { REQUEST_ID_BYTES } from '../wire/ask.js'
 import type { Hello } from '../wire/hello.js'
 import type { Envelope } from '../wire/offer.js'
@@ -17,6 +18,7 @@ import { Line } from './line.js'
 import type { OutgoingAsk } from './outgoing-ask.js'
 import { OutgoingAsks } from './outgoing-asks.js'
 import { TICK_MS } from './outgoing.js'
+import { Vouchers } from './vouchers.js'
 
 export const PROTOCOL_VERSION = 1
 const HELLO_MS = 10_000
@@ -33,9 +35,12 @@ export interface SessionHost {
   ownOffer(id: Uint8Array): Offer | null
   /** Null: this node serves nothing. */
   readonly onAsk: ((ask: IncomingAsk) => void) | null
+  /** Resolves when the voucher is durable; null: this node takes none. */
+  readonly onVoucher: ((peer: Uint8Array, voucher: SignedPayment) => Promise<void>) | null
   onHello(session: Session): void
   onOffers(session: Session, offers: readonly Envelope[]): void
-  onViolation(session: Session, error: SwarmError): void
+  /** The peer did wrong. True: once too often, it is banned now. */
+  onStrike(session: Session): boolean
   /** `PEER_LOST`: the peer went, said so or not. */
   onClose(session: Session, reason: SwarmError): void
 }
@@ -51,6 +56,7 @@ export class Session {
   #allowance: Allowance
   #incoming: IncomingAsks
   #outgoing: OutgoingAsks
+  #vouchers: Vouchers
   #hello: Hello | null = null
   #closed = false
   #ticker: NodeJS.Timeout | null = null
@@ -71,12 +77,29 @@ export class Session {
     this.#host = host
     this.#line = line
     this.#allowance = new Allowance(() => host.now())
-    this.#incoming = new IncomingAsks(this.key, host, line, this.#allowance, () => this.#tickWhileBusy())
+    const { network, boxKeyPair, onAsk, onVoucher } = host
+    const side = {
+      network,
+      boxKeyPair,
+      onAsk,
+      isPaid: onVoucher !== null,
+      now: () => host.now(),
+      ownOffer: (id: Uint8Array) => host.ownOffer(id),
+    }
+    this.#incoming = new IncomingAsks(this.key, side, line, this.#allowance, () => this.#tickWhileBusy())
     this.#outgoing = new OutgoingAsks(host, line, this.#allowance, {
       changed: () => this.#tickWhileBusy(),
       violated: (error) => this.violate(error),
       lost: () => this.destroy(SwarmError.PEER_LOST('the provider has been silent for 5 s')),
     })
+    this.#vouchers = new Vouchers(
+      {
+        take: onVoucher && ((voucher) => onVoucher(this.key, voucher)),
+        refused: (id, code, detail) => line.send('error', { id, code, detail: shortDetail(detail) }),
+        strike: () => this.#strike(),
+      },
+      this.#allowance,
+    )
     this.#helloTimer = setTimeout(() => this.destroy(SwarmError.HELLO_TIMEOUT()), HELLO_MS)
     line.start({
       on: {
@@ -87,14 +110,16 @@ export class Session {
         progress: (message) => this.#outgoing.find(message.id)?.onProgress(message),
         tokens: (message) => this.#outgoing.find(message.id)?.onTokens(message),
         credit: ({ id, more }) => this.#incoming.onCredit(id, more),
-        voucher: () => this.#decline(SESSION_ID, 'vouchers'),
+        voucher: (message) => this.#vouchers.onVoucher(message),
         done: (message) => this.#outgoing.find(message.id)?.onDone(message),
-        countersign: ({ id }) => this.#decline(id, 'countersignatures'),
-        cancel: ({ id, reason }) => this.#incoming.onCancel(id, reason),
+        countersign: ({ id, signature }) => this.#incoming.onCountersign(id, signature),
+        cancel: (message) => this.#incoming.onCancel(message),
         challenge: (message) => {
           if (message.kind === 'challenge') this.#decline(message.id, 'challenges')
         },
         error: ({ id, code, detail }) => this.#onError(id, code, detail),
+        terms: (message) => this.#outgoing.find(message.id)?.onTerms(message),
+        receipt: ({ id, receipt }) => this.#outgoing.onReceipt(id, receipt),
       },
       expect: (name) => {
         if (this.#hello === null && name !== 'hello') throw SwarmError.BAD_PROTOCOL(`${name} before hello`)
@@ -134,14 +159,22 @@ export class Session {
   }
 
   /** Waits for a place when too many are in flight. Throws the codes of `OutgoingAsks.ask`. */
-  ask(offer: Offer, body: AskBody, limits: AskLimits, signal: AbortSignal): Promise<OutgoingAsk> {
-    return this.#outgoing.ask(offer, body, limits, signal)
+  ask(options: AskOptions, signal: AbortSignal): Promise<OutgoingAsk> {
+    return this.#outgoing.ask(options, signal)
+  }
+
+  pay(voucher: SignedPayment): void {
+    this.#line.send('voucher', voucher)
+  }
+
+  countersign(id: Uint8Array, signature: Uint8Array): void {
+    this.#line.send('countersign', { id, signature })
   }
 
   /** Ends the session because of what the peer did: tells it the code, and tells the node, who counts strikes. */
   violate(error: SwarmError): void {
     if (this.#closed) return
-    this.#host.onViolation(this, error)
+    this.#host.onStrike(this)
     this.destroy(error)
   }
 
@@ -169,7 +202,11 @@ export class Session {
   }
 
   #onError(id: Uint8Array, code: string, detail: string): void {
-    if (!b4a.equals(id, SESSION_ID)) return this.#outgoing.find(id)?.onError(code, detail)
+    if (!b4a.equals(id, SESSION_ID)) {
+      if (this.#outgoing.has(id)) this.#outgoing.find(id)?.onError(code, detail)
+      else this.#outgoing.onChannelError(id, code)
+      return
+    }
     // About the session as a whole. Only a polite refusal leaves it standing.
     if (code === 'UNSUPPORTED') return
     this.#close(SwarmError.PEER_LOST(`the peer ended the session: ${code}`), false)
@@ -181,12 +218,18 @@ export class Session {
     this.#line.send('error', { id, code: 'UNSUPPORTED', detail: `This node does not take ${what}.` })
   }
 
+  /** A wrong that ends no session by itself. */
+  #strike(): void {
+    if (!this.#closed && this.#host.onStrike(this)) this.destroy(SwarmError.refused('BANNED', 'too many bad vouchers'))
+  }
+
   #tickWhileBusy(): void {
-    const busy = !this.#closed && (this.#incoming.size > 0 || this.#outgoing.size > 0)
+    const inFlight = !this.#closed && (this.#incoming.size > 0 || this.#outgoing.size > 0)
+    if (inFlight !== (this.#idleSince === null)) this.#idleSince = inFlight ? null : this.#host.now()
+    const busy = inFlight || (!this.#closed && (this.#incoming.late > 0 || this.#outgoing.late > 0))
     if (busy === (this.#ticker !== null)) return
     if (this.#ticker) clearInterval(this.#ticker)
     this.#ticker = busy ? setInterval(() => this.#tick(), TICK_MS) : null
-    this.#idleSince = busy ? null : this.#host.now()
   }
 
   #tick(): void {

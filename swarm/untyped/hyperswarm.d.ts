@@ -12,6 +12,8 @@ declare module 'hyperswarm' {
     readonly publicKey: Uint8Array
     readonly remotePublicKey: Uint8Array
     readonly isInitiator: boolean
+    /** Of this connection alone, the same on both sides; there once it is open. */
+    readonly handshakeHash: Uint8Array
     readonly destroyed: boolean
     readonly destroying: boolean
     readonly rawBytesRead: number

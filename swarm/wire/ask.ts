@@ -9,18 +9,22 @@ import { SEALED_KEY_BYTES, TAG_BYTES } from '../crypto.js'
 import { message, record } from './codec.js'
 import { bytes, fixed, optional, u64, uint } from './fields.js'
 import { MAX_BODY_BYTES } from './body.js'
+import { expires } from './voucher.js'
+import type { Voucher } from './voucher.js'
 
 export const REQUEST_ID_BYTES = 16
 export const MAX_TOKENS = 2 ** 31
 export const MAX_DEADLINE_MS = 3_600_000
 /** Tokens that may be under way before the reader has taken any. */
 export const MAX_CREDIT = 65_536
-export const MAX_VOUCHER_BYTES = 256
+
+/** A voucher of the ask's own channel. */
+export type AskVoucher = Omit<Voucher, 'channel'>
 
 export interface Payment {
   readonly channel: Uint8Array
-  /** A signed voucher (message 7); its place, for the ledger. */
-  readonly voucher: Uint8Array
+  /** The newest voucher on that channel; null = there is none yet. */
+  readonly voucher: AskVoucher | null
 }
 
 export interface AskHead {
@@ -38,12 +42,16 @@ export interface AskHead {
   /** null = free. */
   readonly payment: Payment | null
   /** The content key, sealed to the offer's box key. */
-  readonly sealedKey: Uint8Array
+  readonly forProvider: Uint8Array
+  /** The same, sealed to the asker's own box key: the record of the request names both. */
+  readonly forConsumer: Uint8Array
 }
 
 export interface Ask extends AskHead {
   readonly body: Uint8Array
 }
+
+const askVoucher = record<AskVoucher>({ cumulative: u64, expires, signature: fixed(64) })
 
 const headFields = {
   id: fixed(REQUEST_ID_BYTES),
@@ -54,8 +62,9 @@ const headFields = {
   deadlineMs: uint(MAX_DEADLINE_MS),
   resume: uint(MAX_TOKENS),
   credit: uint(MAX_CREDIT),
-  payment: optional(record<Payment>({ channel: fixed(32), voucher: bytes(MAX_VOUCHER_BYTES) })),
-  sealedKey: fixed(SEALED_KEY_BYTES),
+  payment: optional(record<Payment>({ channel: fixed(32), voucher: optional(askVoucher) })),
+  forProvider: fixed(SEALED_KEY_BYTES),
+  forConsumer: fixed(SEALED_KEY_BYTES),
 }
 
 export const askHeadCodec = record<AskHead>(headFields)

@@ -5,10 +5,9 @@ import { MAX_STOP_BYTES } from './body.js'
 import { message, record } from './codec.js'
 import { bytes, fixed, oneOf, optional, string, uint } from './fields.js'
 import { MAX_TOKENS, REQUEST_ID_BYTES } from './ask.js'
+import { MAX_RECEIPT_BYTES } from './receipt.js'
 import { MAX_SEQUENCE } from './tokens.js'
 
-/** A transaction with the provider's signature; its place, for the ledger. */
-export const MAX_RECEIPT_BYTES = 4096
 const MAX_ENDING_BYTES = MAX_STOP_BYTES + 16
 
 export interface Done {
@@ -19,6 +18,7 @@ export interface Done {
   readonly usage: AskUsage
   /** From the ask's arrival to this message, as the provider's clock saw it. */
   readonly providerMs: number
+  /** A transaction with the provider's signature; null = the provider keeps no ledger. */
   readonly receipt: Uint8Array | null
   readonly sealed: Uint8Array
 }

@@ -12,7 +12,7 @@ import type { KeyPair } from '../../swarm/crypto.js'
 import { signOffer } from '../../swarm/offers/signed.js'
 import type { AskBody, Offer } from '../../swarm/port.js'
 import { openAsk } from '../../swarm/sealing.js'
-import type { ResponseSeal } from '../../swarm/sealing.js'
+import type { Party, ResponseSeal } from '../../swarm/sealing.js'
 import { MESSAGES, PROTOCOL } from '../../swarm/session/line.js'
 import type { Ask } from '../../swarm/wire/ask.js'
 import { decode, encode } from '../../swarm/wire/codec.js'
@@ -106,6 +106,11 @@ export interface Heard {
   readonly response: ResponseSeal
 }
 
+/** Of an ask that this side of the connection makes. */
+export function partyOf({ stream }: HostileLine, network: Uint8Array = NETWORK): Party {
+  return { network, consumer: stream.publicKey, session: stream.handshakeHash }
+}
+
 export class HostilePeer {
   readonly keyPair: KeyPair
   readonly network: Uint8Array
@@ -174,7 +179,7 @@ export class HostilePeer {
     line.hello({ roles: ['provider'], network: this.network })
     const hello = await line.hear('hello')
     const ask = await line.hear('ask')
-    const party = { network: hello.network, consumer: line.stream.remotePublicKey }
+    const party = { ...partyOf(line, hello.network), consumer: line.stream.remotePublicKey }
     return { line, ask, ...openAsk(ask, this.box, party) }
   }
 

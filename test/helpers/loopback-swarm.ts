@@ -1,10 +1,11 @@
 /** Swarm nodes on a private DHT on 127.0.0.1, and a responder that answers as told. */
-import { boxKeyPair, hash, signingKeyPair } from '../../swarm/crypto.js'
+import { boxKeyPair, hash, randomBytes, sealKey, signingKeyPair } from '../../swarm/crypto.js'
 import { startLoopbackDht } from '../../swarm/bootstrap.js'
 import { SwarmNode } from '../../swarm/node.js'
 import type {
   AnswerEvent,
   AskBody,
+  AskKeys,
   AskLimits,
   AskOptions,
   IncomingAsk,
@@ -95,7 +96,23 @@ export function textBody(text: string, over: Partial<Extract<AskBody, { kind: 'g
 export const LIMITS: AskLimits = { maxTokens: null, maxCost: null, deadlineMs: 60_000 }
 
 export function askOf(offer: Offer, body: AskBody, over: Partial<AskOptions> = {}): AskOptions {
-  return { offer, body, limits: LIMITS, signal: new AbortController().signal, ...over }
+  const signal = new AbortController().signal
+  return {
+    offer,
+    body,
+    limits: LIMITS,
+    signal,
+    id: randomBytes(16),
+    keys: askKeys(offer.boxKey),
+    payment: null,
+    ...over,
+  }
+}
+
+/** A content key for one ask, sealed to the provider and to an asker that keeps no key of its own. */
+export function askKeys(boxKey: Uint8Array): AskKeys {
+  const content = randomBytes(32)
+  return { content, forProvider: sealKey(content, boxKey), forConsumer: sealKey(content, boxKeyPair().publicKey) }
 }
 
 /** Answers with the prompt's own words, a token each. */

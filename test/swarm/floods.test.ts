@@ -6,7 +6,7 @@ import type { Offer } from '../../swarm/port.js'
 import { sealAsk } from '../../swarm/sealing.js'
 import { HostilePeer } from '../helpers/hostile-peer.js'
 import type { HostileLine } from '../helpers/hostile-peer.js'
-import { NETWORK, echo, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
+import { NETWORK, askKeys, echo, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
 
 interface Flood {
   readonly line: HostileLine
@@ -45,8 +45,8 @@ test('the two-thousand-and-first ask at once is RATE_LIMITED with a retry-after,
       credit: 512,
       payment: null,
     }
-    const party = { network: NETWORK, consumer: peer.keyPair.publicKey }
-    const { ask } = sealAsk({ ...head, id: randomBytes(16) }, textBody('x'), offer.boxKey, party)
+    const party = { network: NETWORK, consumer: peer.keyPair.publicKey, session: line.stream.handshakeHash }
+    const { ask } = sealAsk({ ...head, id: randomBytes(16) }, textBody('x'), askKeys(offer.boxKey), party)
     for (let i = 0; i < 2001; i++) line.say('ask', { ...ask, id: randomBytes(16) })
     for (let i = 0; i < 2000; i++) {
       const answer = await line.hear('answer')
@@ -60,7 +60,7 @@ test('the two-thousand-and-first ask at once is RATE_LIMITED with a retry-after,
 
 test('messages for no request are endured up to a bound, then the session ends with FLOODED', async () => {
   await flooding(async ({ line }) => {
-    for (let i = 0; i < 2001; i++) line.say('cancel', { id: randomBytes(16), reason: 'CANCELLED' })
+    for (let i = 0; i < 2001; i++) line.say('cancel', { id: randomBytes(16), reason: 'CANCELLED', taken: null })
     assert.equal((await line.hear('error')).code, 'FLOODED')
     await line.closed
   })

@@ -7,9 +7,9 @@ import type { SwarmNode } from '../../swarm/node.js'
 import type { Offer } from '../../swarm/port.js'
 import { sealAsk } from '../../swarm/sealing.js'
 import { SAMPLES } from '../fixtures/wire-samples.js'
-import { HostilePeer } from '../helpers/hostile-peer.js'
+import { HostilePeer, partyOf } from '../helpers/hostile-peer.js'
 import type { HostileLine, Name } from '../helpers/hostile-peer.js'
-import { NETWORK, askOf, collect, echo, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
+import { askKeys, askOf, collect, echo, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
 let swarm: LoopbackSwarm
@@ -42,9 +42,10 @@ async function connect(peer = liar()): Promise<{ readonly line: HostileLine; rea
 }
 
 function ask(
-  peer: HostilePeer,
+  line: HostileLine,
   text = 'one two',
   over: Partial<Parameters<typeof sealAsk>[0]> = {},
+  party = partyOf(line),
 ): ReturnType<typeof sealAsk>['ask'] {
   const head = {
     id: randomBytes(16),
@@ -58,7 +59,7 @@ function ask(
     payment: null,
     ...over,
   }
-  return sealAsk(head, textBody(text), offer.boxKey, { network: NETWORK, consumer: peer.keyPair.publicKey }).ask
+  return sealAsk(head, textBody(text), askKeys(offer.boxKey), party).ask
 }
 
 /** The session must end with this code. */
@@ -114,23 +115,32 @@ const LIES: readonly [string, string, (line: HostileLine, peer: HostilePeer) => 
   [
     'an ask sealed to somebody else',
     'BAD_SEAL',
-    (line, peer) => (line.hello(), line.say('ask', { ...ask(peer), sealedKey: randomBytes(80) })),
+    (line) => (line.hello(), line.say('ask', { ...ask(line), forProvider: randomBytes(80) })),
   ],
-  ['an ask that another peer made', 'BAD_SEAL', (line) => (line.hello(), line.say('ask', ask(liar())))],
+  [
+    'an ask that another peer made',
+    'BAD_SEAL',
+    (line) => (line.hello(), line.say('ask', ask(line, 'x', {}, { ...partyOf(line), consumer: randomBytes(32) }))),
+  ],
+  [
+    'an ask made for another connection',
+    'BAD_SEAL',
+    (line) => (line.hello(), line.say('ask', ask(line, 'x', {}, { ...partyOf(line), session: randomBytes(64) }))),
+  ],
   [
     'an ask with a changed limit',
     'BAD_SEAL',
-    (line, peer) => (line.hello(), line.say('ask', { ...ask(peer), maxTokens: 9 })),
+    (line) => (line.hello(), line.say('ask', { ...ask(line), maxTokens: 9 })),
   ],
   [
     'an ask whose resume point is not that of its body',
     'BAD_PROTOCOL',
-    (line, peer) => (line.hello(), line.say('ask', ask(peer, 'x', { resume: 3 }))),
+    (line) => (line.hello(), line.say('ask', ask(line, 'x', { resume: 3 }))),
   ],
   [
     'an offer of one model for another',
     'BAD_PROTOCOL',
-    (line, peer) => (line.hello(), line.say('ask', ask(peer, 'x', { modelRoot: randomBytes(32) }))),
+    (line) => (line.hello(), line.say('ask', ask(line, 'x', { modelRoot: randomBytes(32) }))),
   ],
   [
     'an offer with a wrong signature',
@@ -163,55 +173,53 @@ for (const [what, code, lie] of LIES) {
 }
 
 test('one request id for two asks ends the session, once the first is under way', async () => {
-  const { line, peer } = await connect()
+  const { line } = await connect()
   line.hello()
-  const twice = ask(peer, 'a b '.repeat(2000), { credit: 1 })
+  const twice = ask(line, 'a b '.repeat(2000), { credit: 1 })
   line.say('ask', twice)
   line.say('ask', twice)
   await ends(line, 'BAD_PROTOCOL')
 })
 
 test('credit over its limit ends the session', async () => {
-  const { line, peer } = await connect()
+  const { line } = await connect()
   line.hello()
-  const one = ask(peer, 'a b '.repeat(2000), { credit: 1 })
+  const one = ask(line, 'a b '.repeat(2000), { credit: 1 })
   line.say('ask', one)
   line.say('credit', { id: one.id, more: 65_536 })
   await ends(line, 'BAD_PROTOCOL')
 })
 
 test('what is not supported yet is declined politely, and the session goes on', async () => {
-  const { line, peer } = await connect()
+  const { line } = await connect()
   line.hello()
   line.raw('challenge', b4a.from(EVERY.get('challenge') ?? '', 'hex'))
   line.raw('challenge', b4a.from(SAMPLES.find(({ title }) => title === 'challenge')?.hex ?? '', 'hex'))
   assert.equal((await line.hear('error')).code, 'UNSUPPORTED')
   line.raw('voucher', b4a.from(EVERY.get('voucher') ?? '', 'hex'))
   assert.equal((await line.hear('error')).code, 'UNSUPPORTED')
-  const one = ask(peer)
+  const one = ask(line)
   line.say('ask', one)
   assert.equal((await line.hear('answer')).kind, 'accepted')
   await line.hear('done')
-  line.say('countersign', { id: one.id, signature: randomBytes(64) })
-  assert.equal((await line.hear('error')).code, 'UNSUPPORTED')
 })
 
-test('an ask for an offer that is not ours is refused with OFFER_UNKNOWN, one with a voucher with UNSUPPORTED', async () => {
-  const { line, peer } = await connect()
+test('an ask for an offer that is not ours is refused with OFFER_UNKNOWN, one with a payment with UNSUPPORTED', async () => {
+  const { line } = await connect()
   line.hello()
-  line.say('ask', ask(peer, 'x', { offerId: randomBytes(32) }))
+  line.say('ask', ask(line, 'x', { offerId: randomBytes(32) }))
   const unknown = await line.hear('answer')
   assert.equal(unknown.kind === 'refused' && unknown.code, 'OFFER_UNKNOWN')
-  line.say('ask', ask(peer, 'x', { payment: { channel: randomBytes(32), voucher: randomBytes(50) } }))
+  line.say('ask', ask(line, 'x', { payment: { channel: randomBytes(32), voucher: null } }))
   const paid = await line.hear('answer')
   assert.equal(paid.kind === 'refused' && paid.code, 'UNSUPPORTED')
 })
 
 test('the thirty-third ask at a time is refused with BUSY and a retry-after', async () => {
-  const { line, peer } = await connect()
+  const { line } = await connect()
   line.hello()
   const long = 'a '.repeat(3000)
-  for (let i = 0; i < 33; i++) line.say('ask', ask(peer, long, { credit: 0 }))
+  for (let i = 0; i < 33; i++) line.say('ask', ask(line, long, { credit: 0 }))
   for (;;) {
     const answer = await line.hear('answer')
     if (answer.kind === 'accepted') continue

@@ -19,11 +19,11 @@ import { decode, encode } from '../../swarm/wire/codec.js'
 import { bodyMessage } from '../../swarm/wire/body.js'
 import { endingMessage } from '../../swarm/wire/done.js'
 import { frameMessage } from '../../swarm/wire/frame.js'
-import { textBody } from '../helpers/loopback-swarm.js'
+import { askKeys, textBody } from '../helpers/loopback-swarm.js'
 
 const NETWORK = new Uint8Array(32).fill(1)
 const consumer = signingKeyPair().publicKey
-const party = { network: NETWORK, consumer }
+const party = { network: NETWORK, consumer, session: new Uint8Array(64).fill(4) }
 const box = boxKeyPair()
 
 function sealed(): ReturnType<typeof sealAsk> {
@@ -38,7 +38,7 @@ function sealed(): ReturnType<typeof sealAsk> {
     credit: 512,
     payment: null,
   }
-  return sealAsk(head, textBody('a secret'), box.publicKey, party)
+  return sealAsk(head, textBody('a secret'), askKeys(box.publicKey), party)
 }
 
 test('the provider reads what the consumer sealed, and both read the answer alike', () => {
@@ -64,8 +64,9 @@ const TAMPERED: readonly [string, (ask: Ask) => Ask][] = [
   ['the deadline', (ask) => ({ ...ask, deadlineMs: 1001 })],
   ['the resume point', (ask) => ({ ...ask, resume: 1 })],
   ['the credit', (ask) => ({ ...ask, credit: 513 })],
-  ['the payment', (ask) => ({ ...ask, payment: { channel: randomBytes(32), voucher: randomBytes(8) } })],
-  ['the content key', (ask) => ({ ...ask, sealedKey: sealKey(randomBytes(32), box.publicKey) })],
+  ['the payment', (ask) => ({ ...ask, payment: { channel: randomBytes(32), voucher: null } })],
+  ['the content key', (ask) => ({ ...ask, forProvider: sealKey(randomBytes(32), box.publicKey) })],
+  ['the consumer’s seal', (ask) => ({ ...ask, forConsumer: randomBytes(80) })],
   ['a bit of the body', (ask) => ({ ...ask, body: ask.body.map((byte, i) => (i === 3 ? byte ^ 1 : byte)) })],
 ]
 
@@ -75,11 +76,12 @@ for (const [what, change] of TAMPERED) {
   })
 }
 
-test('an ask opens for the peer it came from, on its network, and for its provider alone', () => {
+test('an ask opens for the peer it came from, on its network and connection, and for its provider alone', () => {
   const { ask } = sealed()
   assert.throws(() => openAsk(ask, box, { ...party, consumer: randomBytes(32) }), { code: 'BAD_SEAL' })
   assert.throws(() => openAsk(ask, box, { ...party, network: randomBytes(32) }), { code: 'BAD_SEAL' })
   assert.throws(() => openAsk(ask, boxKeyPair(), party), { code: 'BAD_SEAL' })
+  assert.throws(() => openAsk(ask, box, { ...party, session: randomBytes(64) }), { code: 'BAD_SEAL' })
 })
 
 test('a frame opens at its place only: sequence, index and kind are part of the seal', () => {
@@ -146,8 +148,8 @@ test('a content key sealed twice looks different and opens the same', () => {
 })
 
 test('a body over its limit is refused by the side that would send it', () => {
-  const head = { ...sealed().ask, sealedKey: randomBytes(80) }
+  const head = sealed().ask
   const body = textBody('x'.repeat(bodyMessage.maxBytes))
-  assert.throws(() => sealAsk(head, body, box.publicKey, party), { code: 'OUT_OF_BOUNDS' })
+  assert.throws(() => sealAsk(head, body, askKeys(box.publicKey), party), { code: 'OUT_OF_BOUNDS' })
   assert.deepEqual(decode(bodyMessage, encode(bodyMessage, textBody('y'))), textBody('y'))
 })
