@@ -2,7 +2,6 @@
  * The side that asks: the local API's backend. Names become models (directory), one request runs over as many providers as
  * it takes (answer), and the caller is told who computed it and what it cost.
  */
-import b4a from 'b4a'
 import type {
   Backend,
   CallReceipt,
@@ -48,7 +47,6 @@ export interface ConsumerCounters {
 
 /** A request under way. */
 interface Call {
-  readonly id: string
   readonly tally: Tally
   readonly deadline: Deadline
 }
@@ -112,7 +110,8 @@ export class Consumer implements Backend {
         if (!announced && (event.type === 'prefill' || event.type === 'tokens')) {
           announced = true
           const promptTokens = call.tally.prompt ?? 0
-          yield { type: 'started', id: call.id, model: entry.card.id, provider: route.name, promptTokens, seed }
+          const id = route.transaction
+          yield { type: 'started', id, model: entry.card.id, provider: route.name, promptTokens, seed }
         }
         const told = eventOf(event, call, route)
         answered = told?.type === 'done'
@@ -147,7 +146,6 @@ export class Consumer implements Backend {
   #begin(request: AnyRequest, signal: AbortSignal): Call {
     this.counters.active++
     return {
-      id: b4a.toString(this.#options.randomBytes(16), 'hex'),
       tally: new Tally(performance.now()),
       deadline: new Deadline(signal, request.routing.deadlineMs ?? DEFAULT_DEADLINE_MS),
     }
@@ -193,10 +191,10 @@ function eventOf(event: AnswerEvent, call: Call, route: Route): GenerateEvent | 
   }
 }
 
-function receiptOf({ id, tally }: Call, route: Route, providerMs: number): CallReceipt {
+function receiptOf({ tally }: Call, route: Route, providerMs: number): CallReceipt {
   const elapsed = tally.elapsedMs()
   return {
-    id,
+    id: route.transaction,
     provider: route.name,
     costMicroLamports: tally.cost,
     ttftMs: tally.ttftMs ?? elapsed,

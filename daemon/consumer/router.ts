@@ -11,11 +11,15 @@ import type { CatalogEntry } from './catalog.js'
 export type AnyRequest = GenerateRequest | EmbedRequest
 
 export interface Route {
+  /** 16 bytes in hex: the id of the attempt, and of the transaction that it leaves. */
+  readonly id: string
   /** Unique among the routes of one request. */
   readonly key: string
   /** Hex node key, or `local`. */
   readonly name: string
   readonly prices: Prices
+  /** Hex, 32 digits: of the transaction that this attempt leaves in the logs. */
+  readonly transaction: string
   answer(body: AskBody, limits: AskLimits, signal: AbortSignal): AsyncIterable<AnswerEvent>
   /** Whether its provider has stated something else since: a new price, or a restart. */
   superseded(): boolean

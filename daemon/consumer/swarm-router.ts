@@ -2,6 +2,7 @@
  * Who computes a request: this node's own engine if it serves the model and the caller did not say otherwise, else the
  * provider that swarm/choice prefers.
  */
+import { randomBytes } from 'node:crypto'
 import b4a from 'b4a'
 import { FREE, isFree } from '../../ledger/price.js'
 import { Affinity, prefixesOf } from '../../swarm/affinity.js'
@@ -29,11 +30,13 @@ export interface SwarmRouterOptions {
   readonly onLie: (provider: string, what: string) => void
   /** Unix milliseconds. */
   readonly now: () => number
+  readonly randomBytes: (length: number) => Uint8Array
   /** [0, 1). */
   readonly random: () => number
 }
 
 const LOCAL = 'local'
+const ID_BYTES = 16
 /** English text; only for expected times. */
 const CHARS_PER_TOKEN = 4
 /** When the caller does not say how long the answer may be. */
@@ -134,15 +137,21 @@ export class SwarmRouter implements Router {
     )
   }
 
+  #newId(): string {
+    return b4a.toString(this.#options.randomBytes(16), 'hex')
+  }
+
   #local(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
     const { only, ignore } = request.routing
     if (tried.has(LOCAL) || ignore.includes(LOCAL) || (only !== null && !only.includes(LOCAL))) return null
     const engine = this.#options.models.byRoot(entry.root)?.engine
     if (!engine) return null
     return {
+      id: this.#newId(),
       key: LOCAL,
       name: LOCAL,
       prices: FREE,
+      transaction: b4a.toString(randomBytes(ID_BYTES), 'hex'),
       answer: (body, limits, signal) => localAnswer(engine, body, limits, signal),
       superseded: () => false,
       note: () => undefined,
@@ -154,12 +163,15 @@ export class SwarmRouter implements Router {
     const purchases = this.#options.payments()?.purchases
     if (!swarm || !purchases || !offer) return null
     const name = b4a.toString(offer.nodeKey, 'hex')
+    const id = randomBytes(ID_BYTES)
     return {
       key: name,
       name,
       prices: offer.prices,
+      transaction: b4a.toString(id, 'hex'),
       answer: (body, limits, signal) =>
         purchases.ask({
+          id,
           swarm,
           offer,
           body,

@@ -10,7 +10,6 @@ import b4a from 'b4a'
 import { microLamports, NO_COST } from '../../ledger/amount.js'
 import type { MicroLamports } from '../../ledger/amount.js'
 import { newContentKey, sealContentKey } from '../../ledger/content.js'
-import { randomBytes } from '../../ledger/crypto.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { cost, isFree } from '../../ledger/price.js'
 import type { Usage } from '../../ledger/price.js'
@@ -44,6 +43,10 @@ export interface PurchasesOptions {
 }
 
 export interface PurchaseOrder {
+  /** 16 random bytes, for this attempt alone. */
+  readonly id: Uint8Array
+  /** 16 random bytes, of the transaction. */
+  readonly id: Uint8Array
   readonly swarm: Pick<Swarm, 'ask' | 'countersign'>
   readonly offer: Offer
   readonly body: AskBody
@@ -78,8 +81,7 @@ class Purchase {
   readonly #options: PurchasesOptions
   readonly #order: PurchaseOrder
   readonly #account: OutgoingAccount | null
-  readonly #id = randomBytes(16)
-  readonly #request = b4a.toString(this.#id, 'hex')
+  readonly #request: string
   readonly #keys: AskKeys
   readonly #askedAt: number
   readonly #transcript: Transcript
@@ -94,7 +96,9 @@ class Purchase {
     const content = newContentKey()
     this.#options = options
     this.#order = order
+    this.#request = b4a.toString(order.id, 'hex')
     this.#account = account
+    this.#request = b4a.toString(order.id, 'hex')
     this.#keys = {
       content,
       forProvider: sealed(content, order.offer.boxKey),
@@ -115,7 +119,7 @@ class Purchase {
       if (ceiling !== null) this.#account?.reserve(this.#request, ceiling)
       const onLateReceipt = this.#onLateReceipt
       const asked = { offer, body, limits: { ...limits, maxCost: ceiling ?? limits.maxCost }, signal }
-      for await (const event of swarm.ask({ ...asked, id: this.#id, keys: this.#keys, payment, onLateReceipt })) {
+      for await (const event of swarm.ask({ ...asked, id: this.#order.id, keys: this.#keys, payment, onLateReceipt })) {
         if (event.type === 'done') {
           this.#complete(event)
           finish = event.finish
@@ -255,7 +259,7 @@ class Purchase {
     const store = await books.store()
     await store.append({ role: 'consumer', times, transaction, ciphertext })
     const signature = agreed?.consumerSignature
-    if (signature) swarm.countersign(offer.nodeKey, this.#id, signature)
+    if (signature) swarm.countersign(offer.nodeKey, this.#order.id, signature)
   }
 
   /** null, and the provider's name suffers, when the receipt is not what was seen. */
@@ -274,7 +278,7 @@ class Purchase {
   #ordered(): Ordered {
     const { offer, body, limits } = this.#order
     return {
-      id: this.#id,
+      id: this.#order.id,
       body,
       maxTokens: limits.maxTokens,
       keys: this.#keys,

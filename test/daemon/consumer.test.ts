@@ -63,6 +63,7 @@ test('wherever providers break off, the caller sees each token once, in order, a
           at += sent
         }
         assert.equal(done.receipt.costMicroLamports, owed)
+        assert.equal(Number(done.receipt.id), cuts.length, 'the transaction named is that of the attempt that ended it')
       },
     ),
   )

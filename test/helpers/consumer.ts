@@ -1,5 +1,6 @@
 /** Requests, offers and routes for the consumer's tests: a router whose routes are scripted. */
 import { randomBytes } from 'node:crypto'
+import b4a from 'b4a'
 import { FREE, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
 import type { GenerateEvent, GenerateRequest } from '../../proxy/port.js'
@@ -94,10 +95,12 @@ export class FakeRouter implements Router {
     if (!next) return null
     const [name, answer, prices = FREE] = next
     return {
+      id: b4a.toString(randomBytes(16), 'hex'),
       key: name,
       name,
       prices,
       answer,
+      transaction: `${'0'.repeat(31)}${tried.size}`,
       superseded: () => false,
       note: (outcome) => {
         if (outcome.type !== 'asked' && outcome.type !== 'queued') this.log.push(`${outcome.type} ${name}`)
