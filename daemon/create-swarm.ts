@@ -23,7 +23,7 @@ export function createSwarm(
     allow: settings.allow,
     software: `swarmd/${options.version}`,
     onAsk: serves ? onAsk : null,
-    onVoucher: serves ? (_peer, voucher) => till.accept(voucher) : null,
+    onVoucher: serves ? (peer, voucher) => till.accept(voucher, peer) : null,
   })
 }
 

@@ -11,8 +11,6 @@ import type { CatalogEntry } from './catalog.js'
 export type AnyRequest = GenerateRequest | EmbedRequest
 
 export interface Route {
-  /** 16 bytes in hex: the id of the attempt, and of the transaction that it leaves. */
-  readonly id: string
   /** Unique among the routes of one request. */
   readonly key: string
   /** Hex node key, or `local`. */

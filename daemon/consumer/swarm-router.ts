@@ -30,7 +30,6 @@ export interface SwarmRouterOptions {
   readonly onLie: (provider: string, what: string) => void
   /** Unix milliseconds. */
   readonly now: () => number
-  readonly randomBytes: (length: number) => Uint8Array
   /** [0, 1). */
   readonly random: () => number
 }
@@ -137,17 +136,12 @@ export class SwarmRouter implements Router {
     )
   }
 
-  #newId(): string {
-    return b4a.toString(this.#options.randomBytes(16), 'hex')
-  }
-
   #local(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
     const { only, ignore } = request.routing
     if (tried.has(LOCAL) || ignore.includes(LOCAL) || (only !== null && !only.includes(LOCAL))) return null
     const engine = this.#options.models.byRoot(entry.root)?.engine
     if (!engine) return null
     return {
-      id: this.#newId(),
       key: LOCAL,
       name: LOCAL,
       prices: FREE,

@@ -17,7 +17,7 @@ import { Sales } from './sale.js'
 import { Till } from './till.js'
 
 export interface PaymentsOptions {
-  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm' | 'credit' | 'budget'>
+  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm' | 'credit' | 'budget' | 'identity'>
   readonly swarm: () => Swarm | null
   /** What the owner must know. */
   readonly complain: (message: string) => void
@@ -45,7 +45,7 @@ export interface Payments {
 /** Reads or makes the seed: throws as `openIdentity` does. The ledger opens with its first use, or with `books.store()`. */
 export function openPayments({ options, swarm, complain, now }: PaymentsOptions): Payments {
   const { dataDir, credit } = options
-  const identity = openIdentity(dataDir)
+  const identity = options.identity ?? openIdentity(dataDir)
   const keys = options.models.length > 0 ? identity.node() : freshNodeKeyPair()
   const network = networkId(options.swarm?.network ?? '')
   let budget: Budget | null = null
@@ -61,8 +61,9 @@ export function openPayments({ options, swarm, complain, now }: PaymentsOptions)
   }, complain)
   const store = (): Promise<LedgerStore> => books.store()
   const channels = new CreditChannels(credit, (provider) => identity.voucher(provider))
-  const purse = new Purse({ channels, store, swarm, failed: (error) => books.fail(error) })
-  const till = new Till({ channels, store, now })
+  const failed = (error: unknown): void => books.fail(error)
+  const purse = new Purse({ channels, store, swarm, failed })
+  const till = new Till({ channels, store, failed, now })
   const spending = {
     left: (caller: string | null) => budget?.left(caller) ?? null,
     reserve: (...args: Parameters<Budget['reserve']>) => {

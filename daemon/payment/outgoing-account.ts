@@ -91,9 +91,8 @@ export class OutgoingAccount {
 
   /** Signs what is due now, and what becomes due meanwhile; never waits. */
   settle(): void {
-    this.#signing ??= this.#sign()
-      .catch((error: unknown) => this.#options.failed(error))
-      .finally(() => (this.#signing = null))
+    if (this.#signing || paymentDue(this.#channel) === null) return
+    this.#signing = this.#sign().catch((error: unknown) => this.#options.failed(error))
   }
 
   /** The newest voucher, durable; null before the first. Whatever is due without a request under way is in it. */
@@ -114,6 +113,8 @@ export class OutgoingAccount {
       const voucher = { channel: means.channel, cumulative: amount, expiresAt: 0n }
       send(paymentOf(await vouchers.sign(voucher, this.#channel.deposit, means.signer.secretKey)))
     }
+    // In the same turn as the last look at what is due, or something that comes due in between would be nobody's.
+    this.#signing = null
   }
 }
 

@@ -45,8 +45,6 @@ export interface PurchasesOptions {
 export interface PurchaseOrder {
   /** 16 random bytes, for this attempt alone. */
   readonly id: Uint8Array
-  /** 16 random bytes, of the transaction. */
-  readonly id: Uint8Array
   readonly swarm: Pick<Swarm, 'ask' | 'countersign'>
   readonly offer: Offer
   readonly body: AskBody
@@ -98,7 +96,6 @@ class Purchase {
     this.#order = order
     this.#request = b4a.toString(order.id, 'hex')
     this.#account = account
-    this.#request = b4a.toString(order.id, 'hex')
     this.#keys = {
       content,
       forProvider: sealed(content, order.offer.boxKey),

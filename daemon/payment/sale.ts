@@ -142,9 +142,8 @@ export class Sale {
     let rest = piece
     for (;;) {
       const left = this.#allowance - this.#transcript.count
-      const room = await this.#room(Math.min(rest.tokens.length, left))
+      const room = await this.#take(Math.min(rest.tokens.length, left))
       const [now, later] = split(rest, room)
-      if (room > 0) this.#deliver(cost(this.#ask.offer.prices, { input: 0, cached: 0, output: room }))
       await this.#send(now)
       if (!later) return this.#transcript.count < this.#allowance
       if (this.#transcript.count >= this.#allowance) return false
@@ -156,7 +155,7 @@ export class Sale {
   async vectors(vectors: readonly Float32Array[], promptTokens: number): Promise<void> {
     this.#count(promptTokens, 0)
     if (this.#account && promptTokens > promptBound(this.#ask.body)) throw tooDear(promptTokens)
-    this.#deliver(NO_COST)
+    await this.#prompting()
     for (const [index, vector] of vectors.entries()) {
       this.#transcript.addVectors([vector], this.#options.now())
       await this.#ask.vectors(index, [vector])
@@ -165,7 +164,7 @@ export class Sale {
 
   /** The answer is complete: the receipt goes out with it. Throws the ask's end, if that came first. */
   async finish(finish: 'stop' | 'length', stopText: string | null, thought: number): Promise<void> {
-    this.#deliver(NO_COST)
+    await this.#prompting()
     await this.#ask.flushed()
     const receipt = await this.#issue(this.#transcript.count, finish, stopText)
     const output = this.#ask.body.kind === 'embed' ? 0 : this.#transcript.count
@@ -200,18 +199,35 @@ export class Sale {
     this.#promptCost = this.#costOf(0)
   }
 
-  /** How many of `wanted` tokens may go now: at least one, if any are wanted. */
-  async #room(wanted: number): Promise<number> {
-    const account = this.#account
-    const { output } = this.#ask.offer.prices
-    if (!account || wanted === 0) return wanted
-    for (;;) {
-      const left = account.headroom(this.#request) - (this.#prompted ? NO_COST : this.#promptCost)
-      if (left >= 0n && output === 0n) return wanted
-      const room = left < 0n ? 0n : left / output
-      if (room > 0n) return room < BigInt(wanted) ? Number(room) : wanted
-      await account.payment(this.#ask.signal, VOUCHER_MS)
+  /** Waits until at least one of `wanted` tokens may go, and counts as many as may as delivered: parallel requests take turns. */
+  async #take(wanted: number): Promise<number> {
+    while (wanted > 0) {
+      const room = this.#room(wanted)
+      if (room > 0) {
+        this.#deliver(cost(this.#ask.offer.prices, { input: 0, cached: 0, output: room }))
+        return room
+      }
+      await this.#account?.payment(this.#ask.signal, VOUCHER_MS)
     }
+    return 0
+  }
+
+  /** The prompt of an answer without a token. */
+  async #prompting(): Promise<void> {
+    if (this.#prompted) return
+    while (this.#account && this.#account.headroom(this.#request) < this.#promptCost) {
+      await this.#account.payment(this.#ask.signal, VOUCHER_MS)
+    }
+    this.#deliver(NO_COST)
+  }
+
+  #room(wanted: number): number {
+    const { output } = this.#ask.offer.prices
+    if (!this.#account) return wanted
+    const left = this.#account.headroom(this.#request) - (this.#prompted ? NO_COST : this.#promptCost)
+    if (left < 0n) return 0
+    const room = output === 0n ? BigInt(wanted) : left / output
+    return room < BigInt(wanted) ? Number(room) : wanted
   }
 
   /** The prompt's cost goes with the first of it. */

@@ -5,6 +5,7 @@ import type { MicroLamports } from '../../ledger/amount.js'
 import { LedgerError } from '../../ledger/errors.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { AskPayment, SignedPayment } from '../../swarm/port.js'
+import { codeOf } from '../errors.js'
 import type { Channels } from './channels.js'
 import { PaymentError } from './errors.js'
 import { IncomingAccount } from './incoming-account.js'
@@ -12,6 +13,8 @@ import { IncomingAccount } from './incoming-account.js'
 export interface TillOptions {
   readonly channels: Channels
   readonly store: () => Promise<LedgerStore>
+  /** A voucher could not be made durable. */
+  readonly failed: (error: unknown) => void
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -36,18 +39,38 @@ export class Till {
     return this.#opened
   }
 
-  /** The channel of an ask, with the voucher it brought. Throws `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`. */
-  async open(payment: AskPayment, peer: Uint8Array): Promise<IncomingAccount> {
-    const account = await this.#account(payment.channel, peer)
-    if (payment.voucher) await account.accept(signedOf(payment.voucher))
-    return account
+  /**
+   * The channel of an ask, with the voucher it brought. One that has been paid on belongs to whoever shows its newest
+   * voucher. Throws `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`.
+   */
+  async open({ channel, voucher }: AskPayment, peer: Uint8Array): Promise<IncomingAccount> {
+    const account = await this.#account(channel, peer)
+    if (voucher) {
+      try {
+        await this.#take(account, voucher, peer)
+      } catch (error) {
+        // A higher one overtook it on the way here.
+        if (codeOf(error) !== 'VOUCHER_NOT_HIGHER') throw error
+      }
+    }
+    if (account.belongsTo(b4a.toString(peer, 'hex'))) return account
+    throw PaymentError.PAYMENT_REQUIRED('This channel has been paid on: an ask brings its newest voucher.')
   }
 
   /** A voucher between asks: only for a channel that an ask has named. Throws `VOUCHER_*`, `STORE_WRITE_FAILED`. */
-  async accept(voucher: SignedPayment): Promise<void> {
+  async accept(voucher: SignedPayment, peer: Uint8Array): Promise<void> {
     const account = await this.#accounts.get(b4a.toString(voucher.channel, 'hex'))
     if (!account) throw LedgerError.VOUCHER_OTHER_CHANNEL()
-    await account.accept(signedOf(voucher))
+    await this.#take(account, voucher, peer)
+  }
+
+  async #take(account: IncomingAccount, voucher: SignedPayment, peer: Uint8Array): Promise<void> {
+    try {
+      await account.accept(signedOf(voucher), b4a.toString(peer, 'hex'))
+    } catch (error) {
+      if (codeOf(error) === 'STORE_WRITE_FAILED') this.#options.failed(error)
+      throw error
+    }
   }
 
   async #account(channel: Uint8Array, peer: Uint8Array): Promise<IncomingAccount> {

@@ -1,6 +1,5 @@
 /** Requests, offers and routes for the consumer's tests: a router whose routes are scripted. */
 import { randomBytes } from 'node:crypto'
-import b4a from 'b4a'
 import { FREE, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
 import type { GenerateEvent, GenerateRequest } from '../../proxy/port.js'
@@ -95,7 +94,6 @@ export class FakeRouter implements Router {
     if (!next) return null
     const [name, answer, prices = FREE] = next
     return {
-      id: b4a.toString(randomBytes(16), 'hex'),
       key: name,
       name,
       prices,
