@@ -33,6 +33,7 @@ export type Domain =
   | 'swarmd/1/checkpoint'
   | 'swarmd/1/journal'
   | 'swarmd/1/chain/blockhash'
+  | 'swarmd/1/chain/treasury'
 
 const PREFIXES = new Map<Domain, Uint8Array>()
 
