@@ -23,6 +23,8 @@ interface Placed {
   readonly address: bigint
   /** Within text or read-only data. */
   readonly at: number
+  /** A view of its place there: the objects stay as they are. */
+  readonly data: Uint8Array
 }
 
 interface Group {
@@ -56,9 +58,6 @@ export function link(objects: readonly ObjectFile[], entry = 'entrypoint'): Link
   )
   const linker = new Linker(objects, [...text.placed, ...readOnly.placed])
   const systemCalls = linker.relocate()
-  for (const group of [text, readOnly]) {
-    for (const { section, at } of group.placed) group.bytes.set(section.data, at)
-  }
   checkText(text.bytes)
   const start = linker.addressOf(entry)
   if (start === null) throw BuildError.UNDEFINED_SYMBOL('the program', entry)
@@ -153,17 +152,23 @@ function isLoaded({ name, flags, data }: Section): boolean {
 
 function place(given: readonly { object: ObjectFile; section: Section }[], fileOffset: number): Group {
   let size = 0
-  const placed = given.map(({ object, section }) => {
-    const at = align(size, Math.max(ALIGN, section.align))
-    size = at + section.data.byteLength
-    return { object, section, at, address: PROGRAM_REGION + BigInt(fileOffset + at) }
+  const places = given.map((one) => {
+    const at = align(size, Math.max(ALIGN, one.section.align))
+    size = at + one.section.data.byteLength
+    return { ...one, at }
   })
-  return { placed, bytes: new Uint8Array(align(size, ALIGN)) }
+  const bytes = new Uint8Array(align(size, ALIGN))
+  const placed = places.map(({ object, section, at }) => {
+    const data = bytes.subarray(at, at + section.data.byteLength)
+    data.set(section.data)
+    return { object, section, at, data, address: PROGRAM_REGION + BigInt(fileOffset + at) }
+  })
+  return { placed, bytes }
 }
 
 /** `lddw`: the address in two halves; clang leaves the addend there. */
-function relocateLoad({ section }: Placed, at: number, address: bigint, where: string): void {
-  const view = viewOf(section.data)
+function relocateLoad({ data }: Placed, at: number, address: bigint, where: string): void {
+  const view = viewOf(data)
   if (view.getUint8(at) !== 0x18) throw BuildError.BAD_RELOCATION(where, 'an address outside a wide load')
   const addend = (BigInt(view.getUint32(at + 12, true)) << 32n) | BigInt(view.getUint32(at + 4, true))
   const value = BigInt.asUintN(64, address + addend)
@@ -175,25 +180,25 @@ function relocateLoad({ section }: Placed, at: number, address: bigint, where: s
 /** Calls count instructions from the next one; clang leaves the distance within the symbol, less one. */
 function relocateCall(target: Placed, at: number, address: bigint, where: string): void {
   needOpcode(target, at, 0x85, where)
-  const within = BigInt(viewOf(target.section.data).getInt32(at + 4, true) + 1) * 8n
+  const within = BigInt(viewOf(target.data).getInt32(at + 4, true) + 1) * 8n
   const distance = (address + within - (target.address + BigInt(at))) / 8n - 1n
   if (distance === -1n) throw BuildError.BAD_RELOCATION(where, 'a call of itself reads as a system call')
   writeCall(target, at, Number(distance), 1)
 }
 
-function needOpcode({ section }: Placed, at: number, op: number, where: string): void {
-  if (section.data[at] !== op) throw BuildError.BAD_RELOCATION(where, 'a call relocation on something else')
+function needOpcode({ data }: Placed, at: number, op: number, where: string): void {
+  if (data[at] !== op) throw BuildError.BAD_RELOCATION(where, 'a call relocation on something else')
 }
 
 /** `source` 1 marks a call inside the program. */
-function writeCall({ section }: Placed, at: number, distance: number, source: 0 | 1): void {
-  const view = viewOf(section.data)
+function writeCall({ data }: Placed, at: number, distance: number, source: 0 | 1): void {
+  const view = viewOf(data)
   view.setUint8(at + 1, (view.getUint8(at + 1) & 15) | (source << 4))
   view.setInt32(at + 4, distance, true)
 }
 
-function addTo({ section }: Placed, at: number, address: bigint): void {
-  const view = viewOf(section.data)
+function addTo({ data }: Placed, at: number, address: bigint): void {
+  const view = viewOf(data)
   view.setBigUint64(at, BigInt.asUintN(64, address + view.getBigUint64(at, true)), true)
 }
 

@@ -10,7 +10,6 @@ export interface Section {
   readonly align: number
   /** For relocations: the section that they change. */
   readonly info: number
-  /** A copy: the linker writes into it. */
   readonly data: Uint8Array
 }
 
