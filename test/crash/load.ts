@@ -27,7 +27,7 @@ export interface LoadOptions {
 }
 
 const PAUSE_MS = 25
-const LENGTHS = [1, 3, 20, 70, 150, 400] as const
+const LENGTHS = [1, 3, 20, 70, 150, 300] as const
 
 export class Load {
   readonly counts: LoadCounts = { asked: 0, answered: 0, cancelled: 0, broken: 0, refused: new Map() }
@@ -58,18 +58,14 @@ export class Load {
   /** Resolves when part of an answer came after this call; rejects after `limitMs`. */
   async progress(limitMs: number): Promise<void> {
     const before = this.#moved
-    const until = performance.now() + limitMs
-    while (this.#moved === before) {
-      const left = until - performance.now()
-      if (left <= 0) throw new Error(`no request moved for ${limitMs / 1000} s: ${this.words()}`)
-      let wake = (): void => undefined
-      const moved = new Promise<void>((resolve) => (wake = resolve))
-      this.#waiting.add(wake)
-      const timer = setTimeout(wake, left)
-      await moved
-      clearTimeout(timer)
-      this.#waiting.delete(wake)
-    }
+    if (await this.#until(() => this.#moved > before, limitMs)) return
+    throw new Error(`no request moved for ${limitMs / 1000} s: ${this.words()}`)
+  }
+
+  /** Resolves after so many more answers, or after `limitMs`. */
+  async answers(count: number, limitMs: number): Promise<void> {
+    const wanted = this.counts.answered + count
+    await this.#until(() => this.counts.answered >= wanted, limitMs)
   }
 
   /** One request of its own, to its end; true when it was answered. */
@@ -83,6 +79,22 @@ export class Load {
     const { asked, answered, cancelled, broken, refused } = this.counts
     const codes = [...refused].map(([code, count]) => `${count} × ${code}`).join(', ')
     return `${asked} asked, ${answered} answered, ${cancelled} cancelled, ${broken} broken${codes === '' ? '' : `, ${codes}`}`
+  }
+
+  /** Looked at whenever something moved; false when the time is over. */
+  async #until(reached: () => boolean, limitMs: number): Promise<boolean> {
+    const end = performance.now() + limitMs
+    for (let left = limitMs; !reached(); left = end - performance.now()) {
+      if (left <= 0) return false
+      let wake = (): void => undefined
+      const moved = new Promise<void>((resolve) => (wake = resolve))
+      this.#waiting.add(wake)
+      const timer = setTimeout(wake, left)
+      await moved
+      clearTimeout(timer)
+      this.#waiting.delete(wake)
+    }
+    return true
   }
 
   async #work(): Promise<void> {
@@ -144,6 +156,7 @@ export class Load {
 
   #answered(text: string): void {
     this.counts.answered++
+    for (const wake of this.#waiting) wake()
     const name = /"transaction":"([0-9a-f]{32})"/.exec(text)?.[1]
     if (name !== undefined) this.named.add(name)
   }

@@ -24,7 +24,7 @@ export interface Daemons extends Pair<Side> {
 }
 
 /** Tokens per second of one life of the mock: at once, and slow enough to be caught in the middle. */
-const SPEEDS = ['0', '0', '400', '150'] as const
+const SPEEDS = ['0', '0', '0', '2000', '500', '200'] as const
 
 /** `money` null: a free swarm. Starts nothing yet but the DHT. */
 export async function openPair(folder: string, money: Money | null, random: Random): Promise<Daemons> {

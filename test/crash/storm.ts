@@ -12,6 +12,7 @@ import type { Daemons, Money } from './pair.js'
 import { brokenBooks, brokenVouchers } from './promises.js'
 import type { Bounds, Pair } from './promises.js'
 import type { Random } from './random.js'
+import type { Side } from './side.js'
 
 export interface StormOptions {
   readonly kills: number
@@ -114,7 +115,8 @@ class Storm {
     const { random } = this.#options
     // Mostly in the middle of work, sometimes while a daemon is still on its way up.
     if (random.chance(0.85)) await this.#load.progress(STUCK_MS)
-    const after = random.below(300)
+    if (random.chance(0.6)) await this.#load.answers(1 + random.below(20), 1500)
+    const after = random.below(200)
     await delay(after)
     const way = this.#way()
     await this.#kill(way)
@@ -173,6 +175,7 @@ class Storm {
   async #lookAtBooks(): Promise<void> {
     const { consumer, provider } = this.#daemons
     const { random } = this.#options
+    await this.#refusesAnother(random.pick(consumer, provider))
     const abrupt = random.chance(0.5)
     if (abrupt) this.#kills += 2
     this.#daemons.base = null
@@ -180,6 +183,18 @@ class Storm {
     await this.#lookAtVouchers()
     await this.#readBooks()
     this.#options.tell(`checked   ${this.#summary()}`)
+  }
+
+  /** Promise 5. */
+  async #refusesAnother(side: Side): Promise<void> {
+    const another = side.another()
+    const told = await another.event('listening').then(
+      () => 'it runs',
+      (error: unknown) => String(error),
+    )
+    if (told === 'it runs') await another.stop()
+    await another.gone
+    this.#holds(told.includes(`(pid ${side.pid}, `) ? [] : [`a second ${side.name} on one folder: ${told}`])
   }
 
   async #readBooks(): Promise<void> {
