@@ -14,6 +14,7 @@ import { CreditChannels } from './channels.js'
 import { Purchases } from './purchase.js'
 import { Purse } from './purse.js'
 import { Sales } from './sale.js'
+import type { Patience } from './sale.js'
 import { Till } from './till.js'
 
 export interface PaymentsOptions {
@@ -23,6 +24,7 @@ export interface PaymentsOptions {
   readonly complain: (message: string) => void
   /** Unix milliseconds. */
   readonly now: () => number
+  readonly patience?: Patience
 }
 
 export interface Payments {
@@ -43,7 +45,7 @@ export interface Payments {
 }
 
 /** Reads or makes the seed: throws as `openIdentity` does. The ledger opens with its first use, or with `books.store()`. */
-export function openPayments({ options, swarm, complain, now }: PaymentsOptions): Payments {
+export function openPayments({ options, swarm, complain, now, patience }: PaymentsOptions): Payments {
   const { dataDir, credit } = options
   const identity = options.identity ?? openIdentity(dataDir)
   const keys = options.models.length > 0 ? identity.node() : freshNodeKeyPair()
@@ -78,7 +80,7 @@ export function openPayments({ options, swarm, complain, now }: PaymentsOptions)
     purse,
     till,
     purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
-    sales: new Sales({ books, till, network, keys, now }),
+    sales: new Sales({ books, till, network, keys, now, patience }),
     pays: channels.pays,
     get budget() {
       return budget

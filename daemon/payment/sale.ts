@@ -31,14 +31,20 @@ export interface SalesOptions {
   readonly keys: KeyPair
   /** Unix milliseconds. */
   readonly now: () => number
+  readonly patience?: Patience | undefined
 }
 
 type Piece = Omit<Parameters<IncomingAsk['tokens']>[0], 'index'>
 
-/** For what is paid before anything is computed. */
-const AHEAD_MS = 30_000
-/** As long as the swarm waits for a reader that takes nothing: it cannot pay for what it has not seen. */
-const VOUCHER_MS = 120_000
+/** How long a provider waits for a voucher, milliseconds. */
+export interface Patience {
+  /** For what is paid before anything is computed. */
+  readonly ahead: number
+  /** As long as the swarm waits for a reader that takes nothing: it cannot pay for what it has not seen. */
+  readonly window: number
+}
+
+const PATIENCE: Patience = { ahead: 30_000, window: 120_000 }
 
 export class Sales {
   readonly #options: SalesOptions
@@ -126,7 +132,7 @@ export class Sale {
     const { output } = offer.prices
     if (output > 0n) this.#allowance = Number((most - this.#promptCost) / output)
     this.#ask.terms({ promptTokens, cachedTokens, ...agreed })
-    while (!account.mayStart(this.#request)) await account.payment(signal, AHEAD_MS)
+    while (!account.mayStart(this.#request)) await account.payment(signal, this.#patience.ahead)
   }
 
   /** Before an embedding nobody has counted its tokens: the terms are made of the most there can be. */
@@ -193,6 +199,10 @@ export class Sale {
     this.#options.books.add(this.#conclude(receipt))
   }
 
+  get #patience(): Patience {
+    return this.#options.patience ?? PATIENCE
+  }
+
   #count(promptTokens: number, cachedTokens: number): void {
     this.#prompt = promptTokens
     this.#cached = cachedTokens
@@ -207,7 +217,7 @@ export class Sale {
         this.#deliver(cost(this.#ask.offer.prices, { input: 0, cached: 0, output: room }))
         return room
       }
-      await this.#account?.payment(this.#ask.signal, VOUCHER_MS)
+      await this.#account?.payment(this.#ask.signal, this.#patience.window)
     }
     return 0
   }
@@ -216,7 +226,7 @@ export class Sale {
   async #prompting(): Promise<void> {
     if (this.#prompted) return
     while (this.#account && this.#account.headroom(this.#request) < this.#promptCost) {
-      await this.#account.payment(this.#ask.signal, VOUCHER_MS)
+      await this.#account.payment(this.#ask.signal, this.#patience.window)
     }
     this.#deliver(NO_COST)
   }
