@@ -10,6 +10,8 @@ export interface DirectSettings {
   readonly threads: number
   readonly contextLength: number
   readonly batchSize: number
+  /** As the engine host is set, so that both sides compute the same; null = the library's own choice. */
+  readonly flashAttention: boolean | null
 }
 
 export type DirectCall =
@@ -65,8 +67,9 @@ async function answer(call: DirectCall): Promise<DirectAnswer> {
 async function load(settings: DirectSettings): Promise<DirectAnswer> {
   const llama = await getLlama({ build: 'never', gpu: false, maxThreads: settings.threads })
   const model = await llama.loadModel({ modelPath: settings.path })
-  const { contextLength: contextSize, batchSize, threads } = settings
-  const context = await model.createContext({ contextSize, batchSize, threads, sequences: 1 })
+  const { contextLength: contextSize, batchSize, threads, flashAttention } = settings
+  const attention = flashAttention === null ? {} : { flashAttention }
+  const context = await model.createContext({ contextSize, batchSize, threads, sequences: 1, ...attention })
   loaded = { model, sequence: context.getSequence() }
   const ends = [...model.iterateAllTokens()].filter((token) => model.isEogToken(token))
   return { value: 0, promptTokens: 0, ends }

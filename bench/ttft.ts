@@ -80,7 +80,13 @@ async function real(context: BenchContext): Promise<readonly Figure[]> {
     context.note('SmolLM2 is not there: npm run models')
     return []
   }
-  const direct = await loadDirect({ path: file, threads: 1, contextLength: CONTEXT, batchSize: BATCH })
+  const direct = await loadDirect({
+    path: file,
+    threads: 1,
+    contextLength: CONTEXT,
+    batchSize: BATCH,
+    flashAttention: false,
+  })
   const serve = ['serve', file, '--threads', '1', '--context', `${CONTEXT}`, '--slots', '1']
   try {
     return await path(serve, async (text) => (await direct.first(text)).value, 'ttft.smollm2', REAL_SAMPLES, context)

@@ -1,4 +1,5 @@
 /** What can be asked of a llama engine, and what that means to its host process. */
+import type { Patience } from './liveness.js'
 import type { ModelIdentity, ModelProgress } from './model/identity.js'
 import type { MemoryPlan } from './model/memory.js'
 import type { KvType, LoadOptions, LogLevel } from './protocol.js'
@@ -32,6 +33,8 @@ export interface LlamaEngineOptions {
   /** Bytes that may be used; default: what the system says is available. */
   readonly availableMemory?: () => number
   readonly backoff?: Backoff
+  /** When a host that says nothing is given up; default: after 15 s, or one batch of 10 minutes. */
+  readonly patience?: Patience
 }
 
 /** Pauses between restarts, milliseconds. */

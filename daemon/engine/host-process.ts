@@ -8,11 +8,14 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { EngineError } from './errors.js'
+import type { Patience } from './liveness.js'
+import { Liveness } from './liveness.js'
 import type { FromChild, LoadedFacts, LoadOptions, LogLevel, ToChild } from './protocol.js'
 import { checked, LOG_LINE_LIMIT } from './protocol.js'
 
 export interface HostProcessOptions {
   readonly load: LoadOptions
+  readonly patience: Patience
   readonly onMessage: (message: FromChild) => void
   readonly onLog: (level: LogLevel, text: string) => void
   /** The process is gone, whatever the reason; called once. */
@@ -24,18 +27,21 @@ const ENTRY = fileURLToPath(new URL('./child/main.js', import.meta.url))
 export class HostProcess {
   readonly #options: HostProcessOptions
   readonly #child: ChildProcess
+  readonly #liveness: Liveness
   #exited: Promise<void>
   #failure: string | null = null
 
   constructor(options: HostProcessOptions) {
     this.#options = options
+    this.#liveness = new Liveness(options.patience)
     this.#child = fork(ENTRY, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: [],
       env: hostEnvironment(process.env),
     })
-    this.#exited = new Promise((resolve) => {
+    const ticks = setInterval(() => this.#tick(), options.patience.tickMs).unref()
+    this.#exited = new Promise<void>((resolve) => {
       this.#child.once('exit', (code, signal) => {
         resolve()
         options.onExit(
@@ -50,7 +56,7 @@ export class HostProcess {
           options.onExit(this.#failure)
         }
       })
-    })
+    }).finally(() => clearInterval(ticks))
     this.#child.on('message', (messages) => this.#receive(messages))
     this.#capture(this.#child.stdout)
     this.#capture(this.#child.stderr)
@@ -69,7 +75,10 @@ export class HostProcess {
     return new Promise((resolve, reject) => {
       replies.settle = (message) => {
         if (message.type === 'progress') onProgress(message.done, message.total)
-        if (message.type === 'ready') resolve(message.facts)
+        if (message.type === 'ready') {
+          this.#liveness.loaded()
+          resolve(message.facts)
+        }
         if (message.type === 'failed')
           reject(EngineError.fromWire(message.error.code, message.error.message, message.error.context))
       }
@@ -91,12 +100,21 @@ export class HostProcess {
     this.#child.kill('SIGKILL')
   }
 
+  /** Native code that hangs, or a process that was stopped, is killed like one that crashed. */
+  #tick(): void {
+    const reason = this.#liveness.tick()
+    if (reason === null) this.send({ type: 'ping' })
+    else this.kill(`the engine host ${reason} and was killed`)
+  }
+
   #receive(messages: unknown): void {
+    this.#liveness.heard()
     if (!Array.isArray(messages)) return this.kill('the engine host sent something that is not a message')
     for (const raw of messages) {
       const message = checked(raw)
       if (message === null) return this.kill('the engine host sent a malformed message')
       if (message.type === 'log') this.#options.onLog(message.level, message.text.slice(0, LOG_LINE_LIMIT))
+      else if (message.type === 'pong') this.#liveness.computing(message.computing)
       else this.#options.onMessage(message)
     }
   }

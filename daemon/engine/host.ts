@@ -7,6 +7,7 @@ import { EngineError } from './errors.js'
 import { EventFeed } from './event-feed.js'
 import type { LlamaEngineOptions } from './host-options.js'
 import { loadOptions } from './host-options.js'
+import { PATIENCE } from './liveness.js'
 import { PendingEmbeddings } from './pending-embeddings.js'
 import type { LoadReplies } from './host-process.js'
 import { HostProcess } from './host-process.js'
@@ -140,6 +141,7 @@ export class LlamaEngine implements Engine {
     if (load === null || this.#state === 'closed') throw EngineError.ENGINE_CLOSED()
     const host = new HostProcess({
       load,
+      patience: this.#options.patience ?? PATIENCE,
       onMessage: (message) => this.#receive(message),
       onLog: (level, text) => this.#options.log?.(level, text),
       onExit: (reason) => this.#exited(host, identity, reason),
@@ -235,6 +237,7 @@ export class LlamaEngine implements Engine {
         this.#embeddings.settle(message.id, message)
         return
       case 'log':
+      case 'pong':
         return
     }
   }

@@ -37,6 +37,7 @@ export type ToChild =
   | { readonly type: 'credit'; readonly id: number; readonly events: number }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'embed'; readonly id: number; readonly inputs: readonly (string | readonly number[])[] }
+  | { readonly type: 'ping' }
   | { readonly type: 'close' }
 
 export interface LoadedFacts {
@@ -83,6 +84,8 @@ export type FromChild =
       readonly promptTokens: number
     }
   | { readonly type: 'error'; readonly id: number; readonly error: WireError }
+  /** The answer to `ping`: the number of the batch that each context computes, null = none. */
+  | { readonly type: 'pong'; readonly computing: readonly (number | null)[] }
   | { readonly type: 'log'; readonly level: LogLevel; readonly text: string }
 
 export interface WireError {
@@ -132,6 +135,7 @@ const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
     Array.isArray(f['vectors']) &&
     f['vectors'].every((vector) => vector instanceof Float32Array),
   error: (f) => count(f['id']) && wireError(f['error']),
+  pong: (f) => Array.isArray(f['computing']) && f['computing'].every((batch) => batch === null || count(batch)),
   log: (f) => typeof f['level'] === 'string' && typeof f['text'] === 'string',
 }
 

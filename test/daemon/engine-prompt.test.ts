@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LlamaModel, Token } from 'node-llama-cpp'
-import { refuseOversized } from '../../daemon/engine/child/prompt.js'
+import { refuseOversizedPrompt } from '../../daemon/engine/child/prompt.js'
 import type { LoadedModel } from '../../daemon/engine/child/model.js'
 
 const CONTEXT = 100_000
@@ -19,7 +19,7 @@ function model(): { readonly loaded: Pick<LoadedModel, 'model' | 'facts'>; read:
 }
 
 const never = new AbortController().signal
-const chat = (...contents: string[]): Parameters<typeof refuseOversized>[0] => ({
+const chat = (...contents: string[]): Parameters<typeof refuseOversizedPrompt>[0] => ({
   kind: 'chat',
   messages: contents.map((content) => ({ role: 'user', content })),
 })
@@ -27,7 +27,7 @@ const chat = (...contents: string[]): Parameters<typeof refuseOversized>[0] => (
 void describe('prompts that are far too long', () => {
   void test('are refused after a small part of them, read in small pieces', async () => {
     const state = model()
-    await assert.rejects(refuseOversized(chat('x'.repeat(15_000_000)), state.loaded, never), {
+    await assert.rejects(refuseOversizedPrompt(chat('x'.repeat(15_000_000)), state.loaded, never), {
       code: 'CONTEXT_LENGTH_EXCEEDED',
       message: /at least 2\d{5} tokens .* context length of 100000$/,
     })
@@ -36,10 +36,13 @@ void describe('prompts that are far too long', () => {
   })
 
   void test('are refused as well when they come as many messages, or as plain text', async () => {
-    await assert.rejects(refuseOversized(chat(...Array<string>(4000).fill('x'.repeat(1000))), model().loaded, never), {
-      code: 'CONTEXT_LENGTH_EXCEEDED',
-    })
-    await assert.rejects(refuseOversized({ kind: 'text', text: 'x'.repeat(1_000_000) }, model().loaded, never), {
+    await assert.rejects(
+      refuseOversizedPrompt(chat(...Array<string>(4000).fill('x'.repeat(1000))), model().loaded, never),
+      {
+        code: 'CONTEXT_LENGTH_EXCEEDED',
+      },
+    )
+    await assert.rejects(refuseOversizedPrompt({ kind: 'text', text: 'x'.repeat(1_000_000) }, model().loaded, never), {
       code: 'CONTEXT_LENGTH_EXCEEDED',
     })
   })
@@ -47,16 +50,16 @@ void describe('prompts that are far too long', () => {
   void test('leave the event loop to others between two pieces, and stop when nobody waits any more', async () => {
     const caller = new AbortController()
     const state = model()
-    const reading = refuseOversized(chat('x'.repeat(190_000)), state.loaded, caller.signal)
+    const reading = refuseOversizedPrompt(chat('x'.repeat(190_000)), state.loaded, caller.signal)
     setImmediate(() => caller.abort())
     await assert.rejects(reading, { name: 'AbortError' })
     assert.ok(state.read < 190_000)
   })
 
   void test('what may fit is left to the exact count', async () => {
-    await refuseOversized(chat('x'.repeat(150_000)), model().loaded, never)
+    await refuseOversizedPrompt(chat('x'.repeat(150_000)), model().loaded, never)
     const short = model()
-    await refuseOversized(chat('x'.repeat(1000)), short.loaded, never)
+    await refuseOversizedPrompt(chat('x'.repeat(1000)), short.loaded, never)
     assert.equal(short.read, 0)
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { AdmissionQueue, LOCAL_PARTY } from '../../daemon/engine/admission.js'
+import type { Asked } from '../../daemon/engine/child/batch-pacer.js'
 import { BatchPacer } from '../../daemon/engine/child/batch-pacer.js'
 import { Credit } from '../../daemon/engine/child/credit.js'
 import { Pace } from '../../daemon/engine/child/pace.js'
@@ -158,28 +159,23 @@ describe('slots', () => {
 })
 
 describe('batches', () => {
-  const item = (id: number, tokens: number): Parameters<BatchPacer['strategy']>[0]['items'][number] =>
-    ({ tokens: new Array(tokens).fill(1), logits: [], evaluationPriority: id }) as never
+  const asked = (...sequences: number[]): Asked[] => sequences.map((sequence) => ({ sequence }))
 
   void test('wait until every stream has asked, then hold all of them by rising id', () => {
     let steps = 0
     const pacer = new BatchPacer(() => steps++)
     for (const id of [2, 0, 1]) pacer.enter(id)
-    assert.deepEqual(pacer.strategy({ items: [item(2, 1), item(0, 1)], size: 32 }), [])
-    const batch = pacer.strategy({ items: [item(2, 1), item(0, 1), item(1, 1)], size: 32 })
-    assert.deepEqual(
-      batch.map((entry) => entry.item.evaluationPriority),
-      [0, 1, 2],
-    )
+    assert.deepEqual(pacer.next(asked(2, 0), false), [])
+    assert.deepEqual(pacer.next(asked(2, 0, 1), false), asked(0, 1, 2))
     assert.equal(steps, 1)
   })
 
-  void test('a stream that does not ask holds the others for a bounded number of rounds', () => {
+  void test('a stream that does not ask in time is not waited for', () => {
     const pacer = new BatchPacer(() => undefined)
     pacer.enter(0)
     pacer.enter(1)
-    let rounds = 0
-    while (pacer.strategy({ items: [item(0, 1)], size: 32 }).length === 0) assert.ok(++rounds < 1000)
+    assert.deepEqual(pacer.next(asked(0), true), asked(0))
+    assert.deepEqual(pacer.next([], true), [])
   })
 
   /** Which ids each of `rounds` batches holds, when a chunk takes `chunk` milliseconds and a token `token`. */
@@ -190,10 +186,9 @@ describe('batches', () => {
       () => now,
     )
     pacer.enter(0)
-    const items = [item(0, 1), item(1, 32), item(2, 32)]
     return Array.from({ length: rounds }, () => {
-      const ids = pacer.strategy({ items, size: 32 }).map((entry) => entry.item.evaluationPriority)
-      now += ids.some((id) => Number(id) === 0) ? token : chunk
+      const ids = pacer.next(asked(0, 1, 2), false).map(({ sequence }) => sequence)
+      now += ids.includes(0) ? token : chunk
       return ids
     })
   }
@@ -205,7 +200,7 @@ describe('batches', () => {
   void test('after a chunk the answers get as long as it took, within bounds', () => {
     const tokens = (chunk: number, token: number): number => {
       const batches = schedule(40, chunk, token).map(([id]) => id)
-      const [from, to] = [1, 2].map((id) => batches.findIndex((other) => Number(other) === id))
+      const [from, to] = [1, 2].map((id) => batches.indexOf(id))
       return (to ?? 0) - (from ?? 0) - 1
     }
     assert.equal(tokens(100, 25), 4)

@@ -1,24 +1,21 @@
 /**
- * Puts all streams that decode into one batch per step. llama.cpp joins sequences into one micro-batch only while their
- * ids rise by one, and the library fills batches in the order in which sequences asked, so left alone batches fall
- * apart. The remedy is its public strategy hook: sort by sequence id (carried in `evaluationPriority`), and return an
- * empty batch a few times until every stream that is going to ask has asked.
+ * Puts all streams of a lane that decode into one batch per step, by rising sequence id: llama.cpp joins sequences into one
+ * micro-batch only while their ids rise by one.
  *
  * A prefill step never shares a batch with decoding: a token's arithmetic then depends on its own stream only, and long
  * prompts and running answers share the time: after a chunk the answers get as long as it took, at least one token
  * and at most `STEPS` tokens each.
  */
-import type { CustomBatchingPrioritizationStrategy } from 'node-llama-cpp'
+export interface Asked {
+  readonly sequence: number
+}
 
-/** Empty rounds cost microseconds and let promise callbacks run; a stream that has not asked by then is not waited for. */
-const PATIENCE = 200
 /** Bounds the answers' share where a chunk seemed long because nothing was to do after it. */
 const STEPS = 8
 
 export class BatchPacer {
   readonly #decoding = new Set<number>()
   readonly #onStep: () => void
-  #rounds = 0
   readonly #now: () => number
   /** When the batch that ran last was handed out, milliseconds. */
   #handedOut = 0
@@ -34,25 +31,24 @@ export class BatchPacer {
     this.#now = now
   }
 
-  /** The stream on sequence `id` asks for one token at a time from now on, without pausing in between. */
-  enter(id: number): void {
-    this.#decoding.add(id)
+  /** The stream on `sequence` asks for one token at a time from now on, without pausing in between. */
+  enter(sequence: number): void {
+    this.#decoding.add(sequence)
   }
 
-  /** The stream on sequence `id` pauses or ends. */
-  leave(id: number): void {
-    this.#decoding.delete(id)
+  /** The stream on `sequence` pauses or ends. */
+  leave(sequence: number): void {
+    this.#decoding.delete(sequence)
   }
 
-  readonly strategy: CustomBatchingPrioritizationStrategy = ({ items, size }) => {
-    const decode = items.filter((item) => this.#decoding.has(item.evaluationPriority))
-    if (decode.length < this.#decoding.size && this.#rounds < PATIENCE) {
-      this.#rounds++
-      return []
-    }
-    this.#rounds = 0
-    const prefill = items.filter((item) => !this.#decoding.has(item.evaluationPriority))
-    if (items.length === 0) return []
+  /**
+   * The next batch out of what is asked for. Empty when nothing is, or, unless `late`, when a stream that decodes has not
+   * asked yet: it is worth waiting for.
+   */
+  next<T extends Asked>(asked: readonly T[], late: boolean): readonly T[] {
+    const decode = asked.filter(({ sequence }) => this.#decoding.has(sequence))
+    if (asked.length === 0 || (decode.length < this.#decoding.size && !late)) return []
+    const prefill = asked.filter(({ sequence }) => !this.#decoding.has(sequence))
     const now = this.#now()
     const took = now - this.#handedOut
     if (this.#steps === 0) this.#owed = took
@@ -62,15 +58,14 @@ export class BatchPacer {
     if (prefill.length === 0 || (decode.length > 0 && answersTurn)) {
       this.#steps++
       this.#onStep()
-      const sorted = decode.toSorted((a, b) => a.evaluationPriority - b.evaluationPriority).slice(0, size)
-      return sorted.map((item) => ({ item, processAmount: 1 }))
+      return decode.toSorted((a, b) => a.sequence - b.sequence)
     }
     this.#steps = 0
     // Round robin over the prompts that are being read.
-    const sorted = prefill.toSorted((a, b) => a.evaluationPriority - b.evaluationPriority)
-    const item = sorted.find((candidate) => candidate.evaluationPriority > this.#lastPrefill) ?? sorted[0]
-    if (item === undefined) return []
-    this.#lastPrefill = item.evaluationPriority
-    return [{ item, processAmount: Math.min(size, item.tokens.length) }]
+    const sorted = prefill.toSorted((a, b) => a.sequence - b.sequence)
+    const chosen = sorted.find(({ sequence }) => sequence > this.#lastPrefill) ?? sorted[0]
+    if (chosen === undefined) return []
+    this.#lastPrefill = chosen.sequence
+    return [chosen]
   }
 }

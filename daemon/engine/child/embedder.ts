@@ -3,11 +3,12 @@
  * in one batch, and the attention scores of a batch grow with its square: the context is as large as the inputs so
  * far have asked for, up to a bound on that memory.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { LlamaEmbeddingContext, Token } from 'node-llama-cpp'
 import { EngineError } from '../errors.js'
 import type { LoadOptions } from '../protocol.js'
 import type { LoadedModel } from './model.js'
-import { checkLength, knownTokens } from './prompt.js'
+import { checkLength, knownTokens, PIECE, refuseOversized } from './prompt.js'
 
 export interface Embedded {
   readonly vectors: Float32Array[]
@@ -26,6 +27,8 @@ export class Embedder {
   readonly #limit: number
   #size = 0
   #context: LlamaEmbeddingContext | null = null
+  #running = false
+  #batches = 0
   /** Requests take turns: one may have to open a larger context. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -33,6 +36,11 @@ export class Embedder {
     this.#loaded = loaded
     this.#options = options
     this.#limit = Math.min(loaded.facts.contextLength, longestInput(heads(loaded)))
+  }
+
+  /** Which input is being computed, counted from 1; null = none. */
+  get computing(): number | null {
+    return this.#running ? this.#batches : null
   }
 
   /** Unit length each, in the order of `inputs`. */
@@ -43,20 +51,38 @@ export class Embedder {
   }
 
   async #embed(inputs: readonly (string | readonly number[])[], signal: AbortSignal): Promise<Embedded> {
-    const tokenised = inputs.map((input) => this.#tokens(input))
+    const tokenised: Token[][] = []
+    for (const input of inputs) tokenised.push(await this.#tokens(input, signal))
     // The library may add a token at the beginning and one at the end.
-    const context = await this.#open(Math.max(...tokenised.map((tokens) => tokens.length)) + 2)
+    const context = await this.#open(tokenised.reduce((longest, { length }) => Math.max(longest, length), 0) + 2)
     const vectors: Float32Array[] = []
     for (const tokens of tokenised) {
       signal.throwIfAborted()
-      const { vector } = await context.getEmbeddingFor(tokens)
-      vectors.push(unit(vector))
+      vectors.push(unit(await this.#compute(context, tokens)))
     }
     return { vectors, promptTokens: tokenised.reduce((sum, tokens) => sum + tokens.length, 0) }
   }
 
-  #tokens(input: string | readonly number[]): Token[] {
-    const raw = typeof input === 'string' ? this.#loaded.model.tokenize(input, false) : knownTokens(input, this.#loaded)
+  async #compute(context: LlamaEmbeddingContext, tokens: Token[]): Promise<readonly number[]> {
+    this.#batches++
+    this.#running = true
+    try {
+      const { vector } = await this.#loaded.alone(() => context.getEmbeddingFor(tokens))
+      return vector
+    } finally {
+      this.#running = false
+    }
+  }
+
+  /** What is far too long is refused before it is tokenised as a whole; other streams move between two inputs. */
+  async #tokens(input: string | readonly number[], signal: AbortSignal): Promise<Token[]> {
+    const { model } = this.#loaded
+    const tokenise = (text: string): readonly number[] => model.tokenize(text, false)
+    const texts = typeof input === 'string' ? [input] : []
+    await refuseOversized(texts, { tokenise, limit: this.#limit, small: PIECE, signal })
+    await setImmediate()
+    signal.throwIfAborted()
+    const raw = typeof input === 'string' ? tokenise(input) : knownTokens(input, this.#loaded)
     if (raw.length === 0) throw EngineError.BAD_REQUEST('an input of an embeddings request is empty')
     checkLength(raw.length + 1, this.#limit)
     return raw as Token[]

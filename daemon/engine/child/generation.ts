@@ -1,13 +1,14 @@
 /** One request on one slot: read the prompt in chunks, then draw token after token until it ends. */
-import type { ControlledEvaluateInputItem, EvaluationPriority, LlamaContextSequence, Token } from 'node-llama-cpp'
-import { TokenBias } from 'node-llama-cpp'
+import type { Token } from 'node-llama-cpp'
 import type { GenerateJob, Position } from '../port.js'
 import type { FromChild } from '../protocol.js'
 import { CANDIDATES } from '../sampler/candidates.js'
 import { IcdfSampler, KEPT_TOP } from '../sampler/icdf.js'
 import { AnswerText } from '../text/answer.js'
 import type { Segment } from '../text/thoughts.js'
+import type { Logits } from './lane.js'
 import type { LoadedModel } from './model.js'
+import type { SamplerConfig } from './native.js'
 import type { Prompt } from './prompt.js'
 import type { Slot } from './slot-table.js'
 
@@ -29,16 +30,13 @@ const PROGRESS_INTERVAL = 900
 
 export class Generation {
   readonly #options: GenerationOptions
-  readonly #sequence: LlamaContextSequence
   readonly #sampler: IcdfSampler
   readonly #answer: AnswerText
-  readonly #wanted: ReturnType<typeof wantedLogits>
   #output = 0
 
   constructor(options: GenerationOptions) {
     const { loaded, job, prompt } = options
     this.#options = options
-    this.#sequence = options.slot.sequence
     this.#sampler = new IcdfSampler(job.sampling, (token) => loaded.model.isEogToken(token as Token))
     this.#answer = new AnswerText({
       vocabulary: loaded.vocabulary,
@@ -46,13 +44,13 @@ export class Generation {
       insideThought: prompt.insideThought,
       stop: job.stop,
     })
-    this.#wanted = wantedLogits(options)
   }
 
   async run(): Promise<void> {
     const { id, job, prompt, slot, send, loaded } = this.#options
     const replayed = this.#options.resume === 'decode' ? job.resume : []
     const read = replayed.length > 0 ? prompt.tokens : [...prompt.tokens, ...job.resume]
+    slot.configure(candidates(this.#options))
     const cached = await slot.rewind(read)
     send({
       type: 'admitted',
@@ -82,7 +80,7 @@ export class Generation {
    * Reads the prompt in chunks, then replays resumed tokens one by one, as they were drawn: their cache then has the
    * same bits as in the stream they come from. Returns the logits after the last one.
    */
-  async #read(prompt: readonly number[], from: number, replayed: readonly number[]): Promise<Entries> {
+  async #read(prompt: readonly number[], from: number, replayed: readonly number[]): Promise<Logits> {
     const { id, loaded, send } = this.#options
     const { chunk: chunkSize } = loaded
     const total = prompt.length + replayed.length
@@ -90,64 +88,63 @@ export class Generation {
     const report = (): void => send({ type: 'prefill', id, done, total })
     const heartbeat = setInterval(report, PROGRESS_INTERVAL)
     try {
-      let entries: Entries = NONE
+      let logits: Logits = []
       while (done < total) {
         // Chunks end at multiples of the chunk size, so that a prompt is computed alike with and without a cached prefix.
         const chunk = prompt.slice(done, (Math.floor(done / chunkSize) + 1) * chunkSize)
         const tokens = chunk.length > 0 ? chunk : replayed.slice(done - prompt.length, done - prompt.length + 1)
-        entries = await this.#evaluate(tokens, done + tokens.length === total)
-        this.#options.slot.append(tokens, chunk.length > 0)
+        logits = await this.#evaluate(tokens, { prefilled: chunk.length > 0, logits: done + tokens.length === total })
         done += tokens.length
         if (chunk.length > 0) report()
       }
-      return entries
+      return logits
     } finally {
       clearInterval(heartbeat)
     }
   }
 
-  async #decode(first: Entries, limit: number, cached: number): Promise<void> {
+  /** The next token is being computed while the last one is told. */
+  async #decode(first: Logits, limit: number, cached: number): Promise<void> {
     const { slot } = this.#options
-    let entries = first
-    this.#enter()
+    let logits = first
+    slot.enter()
     try {
       for (;;) {
-        const { token, logprob } = this.#sampler.draw(entries, this.#output)
+        const { token, logprob } = this.#sampler.draw(logits, this.#output)
         this.#sampler.accept(token)
-        this.#emit(token, logprob)
-        if (this.#ends(token)) return this.#finish('stop', cached)
-        if (this.#output >= limit) return this.#finish('length', cached)
-        await this.#pause()
-        entries = await this.#evaluate([token], true)
-        slot.append([token], false)
+        const tell = this.#take(token, logprob)
+        const finish = this.#ends(token) ? 'stop' : this.#output >= limit ? 'length' : null
+        if (finish !== null) {
+          tell()
+          return this.#finish(finish, cached)
+        }
+        const waiting = this.#pause()
+        if (waiting !== null) {
+          tell()
+          await waiting
+          logits = await this.#evaluate([token], DRAWN)
+        } else {
+          const next = this.#evaluate([token], DRAWN)
+          tell()
+          logits = await next
+        }
       }
     } finally {
-      this.#leave()
+      slot.leave()
     }
-  }
-
-  #enter(): void {
-    const { slot, loaded } = this.#options
-    loaded.lanes[slot.lane]?.pacer.enter(slot.sequenceId)
-    loaded.pace.enter(slot.lane)
-  }
-
-  #leave(): void {
-    const { slot, loaded } = this.#options
-    loaded.lanes[slot.lane]?.pacer.leave(slot.sequenceId)
-    loaded.pace.leave(slot.lane)
   }
 
   #ends(token: number): boolean {
     return this.#answer.stopText !== null || this.#options.loaded.model.isEogToken(token as Token)
   }
 
-  #emit(token: number, logprob: number): void {
+  /** Puts the token into the answer; the returned function tells the daemon. */
+  #take(token: number, logprob: number): () => void {
+    const { logprobs } = this.#options.job
     const index = this.#output++
     const segments = this.#answer.push(token)
-    const positions =
-      this.#options.job.logprobs === null ? null : [this.#position(token, logprob, this.#options.job.logprobs)]
-    this.#sendSegments(index, [token], segments, positions)
+    const positions = logprobs === null ? null : [this.#position(token, logprob, logprobs)]
+    return () => this.#sendSegments(index, [token], segments, positions)
   }
 
   /** The token goes with the first piece of text; a second channel's text follows in an event without tokens. */
@@ -199,39 +196,38 @@ export class Generation {
     send({ type: 'done', id, finish: stopText === null ? finish : 'stop', stopText, usage })
   }
 
-  /** A reader that is behind pauses its own stream; the others do not wait for it. */
-  async #pause(): Promise<void> {
-    const { credit, loaded, slot } = this.#options
-    for (let wait = credit(); wait !== null; wait = loaded.pace.turn(slot.lane)) {
-      this.#leave()
-      await wait.finally(() => this.#enter())
+  /** A reader that is behind pauses its own stream; the others do not wait for it. Null when nothing is to wait for. */
+  #pause(): Promise<void> | null {
+    const { credit, slot } = this.#options
+    const wait = credit() ?? slot.turn()
+    return wait === null ? null : this.#waitOutside(wait)
+  }
+
+  async #waitOutside(first: Promise<void>): Promise<void> {
+    const { slot } = this.#options
+    for (let wait: Promise<void> | null = first; wait !== null; wait = slot.turn()) {
+      slot.leave()
+      await wait.finally(() => slot.enter())
     }
   }
 
   /** Puts `tokens` after what the slot holds. The logits are those after the last token, if wanted. */
-  async #evaluate(tokens: readonly number[], wanted: boolean): Promise<Entries> {
+  async #evaluate(tokens: readonly number[], how: { prefilled: boolean; logits: boolean }): Promise<Logits> {
     const { signal, slot } = this.#options
     signal.throwIfAborted()
-    const input: ControlledEvaluateInputItem[] = tokens.map((token) => token as Token)
-    const last = tokens.at(-1)
-    if (wanted && last !== undefined) input[input.length - 1] = [last as Token, this.#wanted]
-    const result = await this.#sequence.controlledEvaluate(input, {
-      evaluationPriority: slot.sequenceId as EvaluationPriority,
-    })
-    return result.at(-1)?.next.logits ?? NONE
+    return slot.evaluate(tokens, how)
   }
 }
 
-type Entries = Iterable<readonly [token: number, logit: number]>
+const DRAWN = { prefilled: false, logits: true }
 
-const NONE: Entries = []
-
-/** Chain of the native sampler that leaves the best 64 logits untouched; its own draw is not used. */
+/** Leaves the best 64 logits untouched. */
 const BEST = { temperature: 1, topK: CANDIDATES, topP: 1, minP: 0, seed: 1 }
 
-function wantedLogits({ loaded, job }: GenerationOptions): NonNullable<Exclude<ControlledEvaluateInputItem, Token>[1]> {
-  if (job.sampling.logitBias.length === 0) return { generateNext: { logits: true, options: BEST } }
-  const tokenBias = TokenBias.for(loaded.model)
-  for (const [token, milli] of job.sampling.logitBias) tokenBias.set(token as Token, { logit: milli / 1000 })
-  return { generateNext: { logits: true, options: { ...BEST, tokenBias } } }
+/** The bias of tokens that end a generation is the sampler's own business: docs/sampling.md, step 1. */
+function candidates({ loaded, job }: GenerationOptions): SamplerConfig {
+  const native = new Map(job.sampling.logitBias.filter(([token]) => !loaded.model.isEogToken(token as Token)))
+  if (native.size === 0) return BEST
+  const tokenBiasValues = Float32Array.from(native.values(), (milli) => milli / 1000)
+  return { ...BEST, tokenBiasKeys: Uint32Array.from(native.keys()), tokenBiasValues }
 }

@@ -5,7 +5,9 @@ import { Credit } from './credit.js'
 import { Embedder } from './embedder.js'
 import { Generation } from './generation.js'
 import type { LoadedModel } from './model.js'
-import { buildPrompt, checkLength, knownTokens, refuseOversized } from './prompt.js'
+import type { NativeSampler } from './native.js'
+import { nativeSampler } from './native.js'
+import { buildPrompt, checkLength, knownTokens, refuseOversizedPrompt } from './prompt.js'
 import { Slot, SlotTable } from './slot-table.js'
 import type { LoadOptions } from '../protocol.js'
 
@@ -30,10 +32,11 @@ export class EngineHost {
     this.#options = options
     this.#send = send
     this.#slots = new SlotTable(
-      loaded.lanes.flatMap(({ sequences }, lane) =>
-        sequences.map((sequence, sequenceId) => {
-          const id = sequenceId * loaded.lanes.length + lane
-          return new Slot({ id, lane, sequenceId, sequence }, loaded.chunk, options.reuse)
+      loaded.lanes.flatMap((lane) =>
+        Array.from({ length: lane.slots }, (_, sequence) => {
+          const id = sequence * loaded.lanes.length + lane.index
+          const newSampler = (): NativeSampler => nativeSampler(loaded.llama, loaded.model)
+          return new Slot({ id, lane, sequence, newSampler }, loaded.chunk, options.reuse)
         }),
       ),
     )
@@ -54,10 +57,17 @@ export class EngineHost {
       case 'cancel':
         this.#running.get(message.id)?.abort.abort()
         return
+      case 'ping':
+        this.#send({ type: 'pong', computing: this.#computing() })
+        return
       case 'load':
       case 'close':
         return
     }
+  }
+
+  #computing(): (number | null)[] {
+    return [...this.#loaded.lanes.map((lane) => lane.computing), this.#embedder.computing]
   }
 
   async #generate({ id, job, credit }: GenerateMessage): Promise<void> {
@@ -67,7 +77,7 @@ export class EngineHost {
     signal.addEventListener('abort', () => running.credit.close(), { once: true })
     let slot: Slot | null = null
     try {
-      await refuseOversized(job.prompt, this.#loaded, signal)
+      await refuseOversizedPrompt(job.prompt, this.#loaded, signal)
       const prompt = buildPrompt(job.prompt, this.#loaded, this.#options.name)
       checkLength(prompt.tokens.length, this.#loaded.facts.contextLength)
       knownTokens(job.resume, this.#loaded)

@@ -1,23 +1,21 @@
 /** The contexts of one model: how many, how large, with how many threads. */
-import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel } from 'node-llama-cpp'
+import type { Llama, LlamaContext, LlamaModel } from 'node-llama-cpp'
 import { EngineError } from '../errors.js'
 import type { LoadOptions } from '../protocol.js'
 import { BatchPacer } from './batch-pacer.js'
+import type { Alone } from './lane.js'
+import { Lane } from './lane.js'
+import { nativeContext } from './native.js'
 import { Pace } from './pace.js'
 
-/**
- * Contexts that compute side by side. llama.cpp's threads spin while they wait for each other, so a machine with two cores
- * gives one thread to a computation; streams in two lanes of one thread each wait for nobody and use both cores.
- */
-export interface Lane {
-  readonly pacer: BatchPacer
-  /** In order of their ids. */
-  readonly sequences: readonly LlamaContextSequence[]
-}
-
 export interface Lanes {
+  /**
+   * Contexts that compute side by side. llama.cpp's threads spin while they wait for each other, so a machine with two
+   * cores gives one thread to a computation; streams in two lanes of one thread each wait for nobody and use both cores.
+   */
   readonly lanes: readonly Lane[]
-  readonly pace: Pace
+  /** For work in other contexts of the same model. */
+  readonly alone: Alone
   readonly shape: Shape
   /** One of the contexts, for facts that they share. */
   readonly context: LlamaContext
@@ -28,19 +26,20 @@ export async function openLanes(llama: Llama, model: LlamaModel, options: LoadOp
   // The library would divide threads between contexts: here each lane has its own.
   llama.maxThreads = 0
   const pace = new Pace(shape.lanes)
+  // Vulkan crashes when two contexts decode at once.
+  const alone: Alone = llama.gpu === 'vulkan' ? oneAfterTheOther() : (work) => work()
   const lanes: Lane[] = []
   const contexts: LlamaContext[] = []
-  for (let lane = 0; lane < shape.lanes; lane++) {
-    const pacer = new BatchPacer(() => pace.step(lane))
-    const slots = Math.ceil((options.slots - lane) / shape.lanes)
-    const context = await openContext(model, options, shape, slots, pacer)
-    // The library hands out ids in order from 0; the pacer counts on it.
-    lanes.push({ pacer, sequences: Array.from({ length: slots }, () => context.getSequence()) })
+  for (let index = 0; index < shape.lanes; index++) {
+    const pacer = new BatchPacer(() => pace.step(index))
+    const slots = Math.ceil((options.slots - index) / shape.lanes)
+    const context = await openContext(model, options, shape, slots)
+    lanes.push(new Lane({ index, slots, native: nativeContext(context), pacer, pace, alone }))
     contexts.push(context)
   }
   const [context] = contexts
   if (context === undefined) throw EngineError.MODEL_LOAD_FAILED('no slots were asked for')
-  return { lanes, pace, shape, context }
+  return { lanes, alone, shape, context }
 }
 
 export interface Shape {
@@ -65,7 +64,6 @@ async function openContext(
   options: LoadOptions,
   shape: Shape,
   slots: number,
-  pacer: BatchPacer,
 ): Promise<LlamaContext> {
   try {
     return await model.createContext({
@@ -78,7 +76,6 @@ async function openContext(
       experimentalKvCacheValueType: options.kvType,
       // A sliding window that forgets cannot be rewound to a shared prefix.
       swaFullCache: true,
-      batching: { itemPrioritizationStrategy: pacer.strategy },
       failedCreationRemedy: false,
     })
   } catch (error) {
@@ -88,5 +85,14 @@ async function openContext(
       0,
       0,
     )
+  }
+}
+
+function oneAfterTheOther(): Alone {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const result = last.then(work)
+    last = result.catch(() => undefined)
+    return result
   }
 }

@@ -40,7 +40,8 @@ async function load(options: Extract<ToChild, { type: 'load' }>['options']): Pro
 process.on('message', (message: ToChild) => {
   if (message.type === 'load') void load(message.options)
   else if (message.type === 'close') process.exit(0)
-  else host?.receive(message)
+  else if (host !== null) host.receive(message)
+  else if (message.type === 'ping') send({ type: 'pong', computing: [] })
 })
 // Without its daemon a host has no purpose.
 process.on('disconnect', () => process.exit(0))

@@ -9,15 +9,17 @@ import type { ThoughtMarkers } from '../text/thoughts.js'
 import { detectMarkers, THOUGHT_MARKERS } from '../text/thoughts.js'
 import { Vocabulary } from '../text/vocabulary.js'
 import { ChatTemplate } from './chat-template.js'
-import type { Lane } from './lanes.js'
+import type { Alone, Lane } from './lane.js'
 import { openLanes } from './lanes.js'
-import type { Pace } from './pace.js'
 
 export interface LoadedModel {
   readonly llama: Llama
   readonly model: LlamaModel
   readonly lanes: readonly Lane[]
-  readonly pace: Pace
+  /** One of the lanes' contexts. */
+  readonly context: LlamaContext
+  /** For work in contexts besides the lanes. */
+  readonly alone: Alone
   /** Tokens per prefill step. */
   readonly chunk: number
   /** Per lane. */
@@ -51,7 +53,7 @@ export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise
   const model = await openModel(llama, options, hooks, complaints)
   complaints = []
   const vocabulary = readVocabulary(model)
-  const { lanes, pace, shape, context } = await openLanes(llama, model, options)
+  const { lanes, alone, shape, context } = await openLanes(llama, model, options)
   const source = model.fileInfo.metadata.tokenizer.chat_template
   const markers = detectMarkers(source ?? '', (name) => vocabulary.find(name) !== null)
   const template = source === undefined ? null : chatTemplate(source, model, vocabulary, hooks)
@@ -59,7 +61,8 @@ export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise
     llama,
     model,
     lanes,
-    pace,
+    alone,
+    context,
     chunk: shape.chunk,
     threads: shape.threads,
     vocabulary,

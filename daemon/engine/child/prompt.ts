@@ -13,32 +13,46 @@ export interface Prompt {
 /** Texts up to here are tokenised in one go. */
 const SMALL = 131_072
 /** Characters counted in one go: some milliseconds, during which no other stream of this host moves. */
-const PIECE = 16_384
+export const PIECE = 16_384
 /** Pieces count a few tokens more than the whole; only what is far too long is refused by such a count. */
 const MARGIN = 2
 
+export interface Counting {
+  readonly tokenise: (text: string) => { readonly length: number }
+  /** Tokens that have room. */
+  readonly limit: number
+  /** Characters that are not worth counting. */
+  readonly small: number
+  readonly signal: AbortSignal
+}
+
 /**
- * Refuses a prompt that is far too long before it is tokenised as a whole, which would hold up all other streams for
+ * Refuses texts that are far too long before they are tokenised as a whole, which would hold up all other streams for
  * seconds. Throws `CONTEXT_LENGTH_EXCEEDED` with the count so far.
  */
-export async function refuseOversized(
-  prompt: GenerateJob['prompt'],
-  loaded: Pick<LoadedModel, 'model' | 'facts'>,
-  signal: AbortSignal,
-): Promise<void> {
-  if (prompt.kind === 'tokens') return
-  const texts = prompt.kind === 'text' ? [prompt.text] : prompt.messages.map(({ content }) => content)
-  if (texts.reduce((sum, text) => sum + text.length, 0) <= SMALL) return
-  const most = MARGIN * loaded.facts.contextLength
+export async function refuseOversized(texts: readonly string[], counting: Counting): Promise<void> {
+  const { tokenise, limit, small, signal } = counting
+  if (texts.reduce((sum, text) => sum + text.length, 0) <= small) return
   let tokens = 0
   for (const text of texts) {
     for (let at = 0; at < text.length; at += PIECE) {
-      tokens += loaded.model.tokenize(text.slice(at, at + PIECE), prompt.kind === 'text').length
-      if (tokens > most) throw EngineError.CONTEXT_LENGTH_EXCEEDED(tokens, loaded.facts.contextLength, 'at least')
+      tokens += tokenise(text.slice(at, at + PIECE)).length
+      if (tokens > MARGIN * limit) throw EngineError.CONTEXT_LENGTH_EXCEEDED(tokens, limit, 'at least')
       await setImmediate()
       signal.throwIfAborted()
     }
   }
+}
+
+export async function refuseOversizedPrompt(
+  prompt: GenerateJob['prompt'],
+  { model, facts }: Pick<LoadedModel, 'model' | 'facts'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (prompt.kind === 'tokens') return
+  const texts = prompt.kind === 'text' ? [prompt.text] : prompt.messages.map(({ content }) => content)
+  const tokenise = (text: string): readonly number[] => model.tokenize(text, prompt.kind === 'text')
+  await refuseOversized(texts, { tokenise, limit: facts.contextLength, small: SMALL, signal })
 }
 
 export function buildPrompt(prompt: GenerateJob['prompt'], loaded: LoadedModel, name: string): Prompt {

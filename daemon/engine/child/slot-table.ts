@@ -1,18 +1,23 @@
-/** The slots of one context: sequences, and what their caches hold. */
-import type { LlamaContextSequence, Token } from 'node-llama-cpp'
+/** The slots of one model: sequences of its lanes, and what their caches hold. */
+import type { Lane, Logits } from './lane.js'
+import type { NativeSampler, SamplerConfig } from './native.js'
 import type { SlotView } from './slots.js'
 import { chooseSlot, commonPrefix } from './slots.js'
 
-export type SlotPlace = Pick<Slot, 'id' | 'lane' | 'sequenceId' | 'sequence'>
+export interface SlotPlace {
+  readonly id: number
+  readonly lane: Lane
+  /** Id within the lane. */
+  readonly sequence: number
+  readonly newSampler: () => NativeSampler
+}
 
 export class Slot implements SlotView {
   readonly id: number
-  readonly lane: number
-  /** Id of the sequence within its lane's context. */
-  readonly sequenceId: number
-  readonly sequence: LlamaContextSequence
+  readonly #place: SlotPlace
   readonly #chunk: number
   readonly #reuse: 'exact' | 'all'
+  #sampler: NativeSampler | null = null
   busy = false
   lastUse = 0
   #tokens: number[] = []
@@ -21,11 +26,13 @@ export class Slot implements SlotView {
 
   constructor(place: SlotPlace, chunk: number, reuse: 'exact' | 'all') {
     this.id = place.id
-    this.lane = place.lane
-    this.sequenceId = place.sequenceId
-    this.sequence = place.sequence
+    this.#place = place
     this.#chunk = chunk
     this.#reuse = reuse
+  }
+
+  get lane(): number {
+    return this.#place.lane.index
   }
 
   /** What a later prompt could reuse. */
@@ -37,20 +44,48 @@ export class Slot implements SlotView {
   async rewind(prompt: readonly number[]): Promise<number> {
     const shared = Math.min(commonPrefix(this.tokens, prompt), prompt.length - 1)
     const usable = this.#reuse === 'all' ? shared : this.#whole(shared)
-    const keep = prompt.slice(0, usable) as Token[]
-    if (usable === 0) await this.sequence.clearHistory()
-    else await this.sequence.adaptStateToTokens(keep, false)
-    // A model whose cache cannot be cut (recurrent ones) may have kept less.
-    const kept = this.sequence.nextTokenIndex
-    if (this.#reuse === 'exact' && kept !== usable) await this.sequence.clearHistory()
-    const cached = this.sequence.nextTokenIndex
+    // A model whose cache cannot be cut (recurrent ones) begins anew.
+    const cached = (await this.#cut(usable)) ? usable : 0
+    if (cached !== usable) await this.#cut(0)
     this.#tokens = prompt.slice(0, cached)
     this.#exact = this.#whole(Math.min(this.#exact, cached))
     return cached
   }
 
-  /** `tokens` are in the cache now; `prefilled` tells whether as part of a prompt, in chunks. */
-  append(tokens: readonly number[], prefilled: boolean): void {
+  /** How the candidates of this request are taken. */
+  configure(config: SamplerConfig): void {
+    this.#sampler ??= this.#place.newSampler()
+    this.#sampler.applyConfig(config)
+  }
+
+  /** The stream decodes from now on, without pausing: its lane waits for it. */
+  enter(): void {
+    this.#place.lane.enter(this.#place.sequence)
+  }
+
+  leave(): void {
+    this.#place.lane.leave(this.#place.sequence)
+  }
+
+  /** Null when the next token may be computed at once, else resolves when it may. */
+  turn(): Promise<void> | null {
+    return this.#place.lane.turn()
+  }
+
+  /** Puts `tokens` after what the slot holds; `prefilled` tells whether as part of a prompt, in chunks. */
+  async evaluate(tokens: readonly number[], how: { prefilled: boolean; logits: boolean }): Promise<Logits> {
+    const { lane, sequence } = this.#place
+    const sampler = how.logits ? this.#sampler : null
+    const logits = await lane.evaluate({ sequence, at: this.#tokens.length, tokens, sampler })
+    this.#append(tokens, how.prefilled)
+    return logits
+  }
+
+  #cut(from: number): Promise<boolean> {
+    return this.#place.lane.cut(this.#place.sequence, from)
+  }
+
+  #append(tokens: readonly number[], prefilled: boolean): void {
     if (prefilled && this.#exact === this.#whole(this.#tokens.length)) {
       this.#exact = this.#whole(this.#tokens.length + tokens.length)
     }

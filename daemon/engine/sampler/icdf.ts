@@ -49,13 +49,16 @@ export class IcdfSampler {
   }
 
   /**
-   * Draws position `position`. `entries`: the best 64 of the vocabulary by biased logit, in any order: the native side
-   * adds the bias (float32) before it takes the best, so that a biased token cannot hide behind rank 64.
+   * Draws position `position`. `logits`: the best 64 of the vocabulary by biased logit, in any order, as token and biased
+   * logit in turn: the native side adds the bias (float32) before it takes the best, so that a biased token cannot hide
+   * behind rank 64.
    */
-  draw(entries: Iterable<readonly [token: number, biasedLogit: number]>, position: number): Choice {
+  draw(logits: ArrayLike<number>, position: number): Choice {
     const all = this.#candidates
     all.length = 0
-    for (const [token, logit] of entries) {
+    for (let i = 0; i + 1 < logits.length; i += 2) {
+      const token = logits[i] ?? 0
+      const logit = logits[i + 1] ?? 0
       const bias = this.#bias.get(token) ?? 0
       if (bias !== 0 && this.#unbiased(token)) all.push(token, logit, logit + bias)
       else all.push(token, logit - bias, logit)

@@ -21,6 +21,8 @@ export class AnswerText {
   readonly #thoughts: ThoughtSplitter
   readonly #stops: StopMatcher
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  /** The decoder holds no part of a character. */
+  #whole = true
   #stopText: string | null = null
   #thoughtTokens = 0
 
@@ -48,7 +50,7 @@ export class AnswerText {
 
   push(token: number): Segment[] {
     const before = this.#thoughts.inside
-    const segments = this.#through(this.#thoughts.push(this.#decoder.decode(this.#bytes(token), { stream: true })))
+    const segments = this.#through(this.#thoughts.push(this.#text(token)))
     if (before || this.#thoughts.inside) this.#thoughtTokens++
     return segments
   }
@@ -62,13 +64,21 @@ export class AnswerText {
     return segments
   }
 
+  #text(token: number): string {
+    const marker = this.#marker(token)
+    const plain = marker ?? this.#vocabulary.plain(token)
+    if (this.#whole && plain !== null) return plain
+    const bytes = marker === null ? this.#vocabulary.bytes(token) : Buffer.from(marker, 'utf8')
+    // After ASCII nothing is held; after other bytes there may be.
+    this.#whole = (bytes.at(-1) ?? 0xff) < 0x80
+    return this.#decoder.decode(bytes, { stream: true })
+  }
+
   /** A thought marker counts as text even where the vocabulary has it as a control token. */
-  #bytes(token: number): Uint8Array {
-    if (this.#markers !== null && this.#vocabulary.kind(token) === 'control') {
-      const name = this.#vocabulary.name(token)
-      if (name === this.#markers.open || name === this.#markers.close) return Buffer.from(name, 'utf8')
-    }
-    return this.#vocabulary.bytes(token)
+  #marker(token: number): string | null {
+    if (this.#markers === null || this.#vocabulary.kind(token) !== 'control') return null
+    const name = this.#vocabulary.name(token)
+    return name === this.#markers.open || name === this.#markers.close ? name : null
   }
 
   /** Stop strings count in the answer only, never in thoughts. */

@@ -16,6 +16,7 @@ export class Vocabulary {
   readonly #source: VocabularySource
   readonly #byteLevel: boolean
   readonly #cache = new Map<number, Uint8Array>()
+  readonly #plain = new Map<number, string | null>()
 
   constructor(source: VocabularySource) {
     this.#source = source
@@ -55,6 +56,16 @@ export class Vocabulary {
     const bytes = this.#decode(token)
     this.#cache.set(token, bytes)
     return bytes
+  }
+
+  /** The token as text if it is nothing but ASCII; null when its bytes may be part of a character. */
+  plain(token: number): string | null {
+    const cached = this.#plain.get(token)
+    if (cached !== undefined) return cached
+    const bytes = this.bytes(token)
+    const text = bytes.every((byte) => byte < 0x80) ? Buffer.from(bytes).toString('latin1') : null
+    this.#plain.set(token, text)
+    return text
   }
 
   #decode(token: number): Uint8Array {
