@@ -30,6 +30,8 @@ export class Till {
   readonly #options: TillOptions
   readonly #accounts = new Map<string, Promise<IncomingAccount>>()
   readonly #opened = new Map<string, IncomingAccount>()
+  /** The highest that came between asks. */
+  readonly #between = new WeakMap<IncomingAccount, bigint>()
 
   constructor(options: TillOptions) {
     this.#options = options
@@ -57,11 +59,20 @@ export class Till {
     throw PaymentError.PAYMENT_REQUIRED('This channel has been paid on: an ask brings its newest voucher.')
   }
 
-  /** A voucher between asks: only for a channel that an ask has named. Throws `VOUCHER_*`, `STORE_WRITE_FAILED`. */
+  /**
+   * A voucher between asks: only for a channel that an ask has named. These wait for each other and asks do not wait for
+   * them, so an ask may have brought a higher one before; sent twice, one is refused. Throws `VOUCHER_*`, `STORE_WRITE_FAILED`.
+   */
   async accept(voucher: SignedPayment, peer: Uint8Array): Promise<void> {
     const account = await this.#accounts.get(b4a.toString(voucher.channel, 'hex'))
     if (!account) throw LedgerError.VOUCHER_OTHER_CHANNEL()
-    await this.#take(account, voucher, peer)
+    const inOrder = voucher.cumulative > (this.#between.get(account) ?? 0n)
+    try {
+      await this.#take(account, voucher, peer)
+    } catch (error) {
+      if (!inOrder || codeOf(error) !== 'VOUCHER_NOT_HIGHER') throw error
+    }
+    if (inOrder) this.#between.set(account, voucher.cumulative)
   }
 
   async #take(account: IncomingAccount, voucher: SignedPayment, peer: Uint8Array): Promise<void> {

@@ -31,6 +31,8 @@ const LENGTHS = [1, 3, 20, 70, 150, 300] as const
 
 export class Load {
   readonly counts: LoadCounts = { asked: 0, answered: 0, cancelled: 0, broken: 0, refused: new Map() }
+  /** The last words of each code. */
+  readonly refusals = new Map<string, string>()
   /** Transactions that an answer named. */
   readonly named = new Set<string>()
   readonly #options: LoadOptions
@@ -163,6 +165,7 @@ export class Load {
 
   async #refused(text: string): Promise<void> {
     const code = /"code":"([a-z_]+)"/.exec(text)?.[1] ?? 'unknown'
+    this.refusals.set(code, /"message":"([^"]*)/.exec(text)?.[1] ?? text.slice(0, 200))
     this.counts.refused.set(code, (this.counts.refused.get(code) ?? 0) + 1)
     await delay(PAUSE_MS)
   }

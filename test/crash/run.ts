@@ -46,6 +46,7 @@ function table(report: StormReport): string {
   const rows: readonly (readonly [string, string])[] = [
     ['kills', String(report.kills)],
     ['requests', report.words],
+    ...[...report.refusals].map(([code, words]) => [`  ${code}`, words] as const),
     ['signed by both', String(report.both)],
     ['receipts of vanished consumers', String(report.receipts)],
     ['claims of vanished providers', String(report.claims)],

@@ -40,6 +40,8 @@ export interface StormReport {
   readonly checks: number
   readonly seconds: number
   readonly words: string
+  /** Code and words of each kind of refusal that callers met. */
+  readonly refusals: ReadonlyMap<string, string>
 }
 
 export class BrokenPromise extends Error {
@@ -284,6 +286,7 @@ class Storm {
       checks: this.#checks,
       seconds: (performance.now() - this.#began) / 1000,
       words: this.#load.words(),
+      refusals: this.#load.refusals,
     }
   }
 }
