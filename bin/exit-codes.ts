@@ -13,6 +13,8 @@ export const EXIT = {
   model: 5,
   /** The API's address (or the bootstrap node's) cannot be listened on. */
   port: 6,
+  /** The seed is sealed, and its passphrase was not given or is wrong. */
+  passphrase: 7,
   /** A second Ctrl-C ended it at once. */
   interrupted: 130,
 } as const
@@ -22,6 +24,10 @@ const BY_CODE: Readonly<Record<string, number>> = {
   CONFIG_UNREADABLE: EXIT.usage,
   NOT_RUNNING: EXIT.notRunning,
   DATA_LOCKED: EXIT.locked,
+  PASSPHRASE_NEEDED: EXIT.passphrase,
+  PASSPHRASE_WRONG: EXIT.passphrase,
+  CANCELLED: EXIT.interrupted,
+  HISTORY_BAD_REQUEST: EXIT.usage,
   EADDRINUSE: EXIT.port,
   EADDRNOTAVAIL: EXIT.port,
   EACCES: EXIT.port,

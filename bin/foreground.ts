@@ -6,6 +6,7 @@ import type { Node, NodeOptions } from '../daemon/node-options.js'
 import { tilde } from '../daemon/paths.js'
 import type { CommandCall } from './command.js'
 import { EXIT, exitCodeOf } from './exit-codes.js'
+import { unlocked } from './passphrase.js'
 import { createScreen } from './screen.js'
 import type { Screen } from './screen.js'
 import { listenForEnd } from './signals.js'
@@ -36,8 +37,12 @@ export async function runForeground(call: CommandCall, plan: ForegroundPlan): Pr
   const end = listenForEnd(io)
   let node: Node | null = null
   try {
+    const identity = await unlocked(call, options.dataDir)
     const { startNode } = await import('../daemon/node.js')
-    node = await startNode(options, { onProgress: (progress) => screen.progress(progress), log })
+    node = await startNode(identity === null ? options : { ...options, identity }, {
+      onProgress: (progress) => screen.progress(progress),
+      log,
+    })
     event({
       event: 'listening',
       apiUrl: node.apiUrl,

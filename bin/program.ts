@@ -38,6 +38,19 @@ const CATALOGUE: Readonly<Record<string, Entry>> = {
     summary: 'see it work: a whole private swarm on this machine',
     load: () => import('./commands/demo.js'),
   },
+  history: {
+    summary: 'list, search, export and verify what was asked and answered',
+    load: () => import('./commands/history.js'),
+  },
+  verify: {
+    summary: 'check an exported transaction with nothing but its file',
+    load: () => import('./commands/verify.js'),
+  },
+  keys: {
+    summary: 'show, bring back or seal the seed behind all keys',
+    load: () => import('./commands/keys.js'),
+  },
+  budget: { summary: 'show what may be spent, is spent and left', load: () => import('./commands/budget.js') },
   stop: { summary: 'stop the running daemon', load: () => import('./commands/stop.js') },
   config: { summary: 'show, create and query the configuration', load: () => import('./commands/config.js') },
 }
@@ -56,7 +69,7 @@ Share a model:
 Settings: flag over environment (SWARMD_…) over config file over default; see
 "swarmd config".
 Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 no daemon runs, 4 data folder in
-use, 5 model cannot be served, 6 port taken, 130 interrupted.
+use, 5 model cannot be served, 6 port taken, 7 passphrase, 130 interrupted.
 "swarmd <command> --help" explains one command with examples.`
 
 /** Resolves to the exit code; never throws. */
@@ -94,6 +107,7 @@ export async function runProgram(argv: readonly string[], io: Io, version: strin
         exitCode = await module.run({
           io,
           version,
+          name: target.name(),
           args: target.args,
           options,
           flags: settingsOf(options),

@@ -40,6 +40,16 @@ export function priceWords(price: PriceView | null): string {
   return `${price.input} / ${price.output}`
 }
 
+/** Microlamports as people read them: `free`, `12.5 lamports`, `0.0015 SOL`; exact. */
+export function amount(microLamports: string): string {
+  const value = BigInt(microLamports)
+  if (value === 0n) return 'free'
+  const [unit, decimals] = value >= 10n ** 12n ? (['SOL', 15] as const) : (['lamports', 6] as const)
+  const digits = value.toString().padStart(decimals + 1, '0')
+  const fraction = digits.slice(-decimals).replace(/0+$/, '')
+  return `${digits.slice(0, -decimals)}${fraction === '' ? '' : `.${fraction}`} ${unit}`
+}
+
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -14,7 +14,7 @@ import { dirname } from 'node:path'
 import b4a from 'b4a'
 import { microLamports, NO_COST } from '../ledger/amount.js'
 import type { Lamports, MicroLamports } from '../ledger/amount.js'
-import { dayOf, leftFor, onDay, reservedOf, stepBudget } from '../ledger/budget.js'
+import { dayOf, leftFor, NO_SPENDING, onDay, reservedOf, stepBudget } from '../ledger/budget.js'
 import type { BudgetLimits, BudgetState } from '../ledger/budget.js'
 import { Journal } from '../ledger/store/journal.js'
 import type { Change } from '../ledger/store/journal-frames.js'
@@ -112,19 +112,12 @@ export class Budget {
 
   /** Today, UTC: everything first, then each API key that has a limit or has spent something. */
   view(): readonly SpendingView[] {
-    const state = onDay(this.#state, dayOf(this.#now()))
-    const { all, keys } = this.#limits
-    const names = new Set([...keys.keys(), ...state.spentByKey.keys()])
-    return [
-      { key: null, spent: state.spent, reserved: reservedOf(state), ...all },
-      ...[...names].sort().map((key) => ({
-        key,
-        spent: state.spentByKey.get(key) ?? NO_COST,
-        reserved: reservedOf(state, key),
-        perRequest: keys.get(key)?.perRequest ?? null,
-        perDay: keys.get(key)?.perDay ?? null,
-      })),
-    ]
+    return spendingOf(onDay(this.#state, dayOf(this.#now())), this.#limits)
+  }
+
+  /** The view of a node that never spent anything. */
+  static unspent(limits: BudgetLimits): readonly SpendingView[] {
+    return spendingOf(NO_SPENDING, limits)
   }
 
   /** Idempotent; what is written is durable then. */
@@ -152,6 +145,20 @@ export class Budget {
     const ofKey: Change[] = key === null ? [] : [[`k/${key}`, encode(day, spentByKey.get(key) ?? NO_COST, null)]]
     return [[nameOf(id), null], [SPENT, encode(day, spent, null)], ...ofKey]
   }
+}
+
+function spendingOf(state: BudgetState, { all, keys }: BudgetLimits): readonly SpendingView[] {
+  const names = new Set([...keys.keys(), ...state.spentByKey.keys()])
+  return [
+    { key: null, spent: state.spent, reserved: reservedOf(state), ...all },
+    ...[...names].sort().map((key) => ({
+      key,
+      spent: state.spentByKey.get(key) ?? NO_COST,
+      reserved: reservedOf(state, key),
+      perRequest: keys.get(key)?.perRequest ?? null,
+      perDay: keys.get(key)?.perDay ?? null,
+    })),
+  ]
 }
 
 function nameOf(id: number): string {

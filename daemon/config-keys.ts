@@ -54,6 +54,16 @@ export const KEYS = {
     example: '"~/.local/share/swarmd"',
     path: true,
   }),
+  passphraseFile: key({
+    file: 'passphrase_file',
+    flag: null,
+    env: 'SWARMD_PASSPHRASE_FILE',
+    kind: aPath,
+    fallback: null,
+    about: 'file whose first line opens a sealed seed ("swarmd keys seal"); a terminal asks when not given',
+    example: '"~/.config/swarmd/passphrase"',
+    path: true,
+  }),
   cacheDir: key({
     file: 'cache',
     flag: null,

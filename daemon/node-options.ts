@@ -9,6 +9,7 @@ import type { Lamports } from '../ledger/amount.js'
 import type { BudgetLimits } from '../ledger/budget.js'
 import type { Prices } from '../ledger/price.js'
 import type { NodeSnapshot } from './control/snapshot.js'
+import type { Identity } from './identity.js'
 
 export interface NodeOptions {
   readonly version: string
@@ -24,6 +25,8 @@ export interface NodeOptions {
   readonly swarm: SwarmSettings | null
   /** Alias → model name; the key `*` catches every unknown name. */
   readonly aliases: Readonly<Record<string, string>>
+  /** Opened already, because its seed is sealed; absent = the data folder's, made when there is none. */
+  readonly identity?: Identity
   /** What may be spent. */
   readonly budget: BudgetLimits
   /** The most to owe one provider, and to let one channel run up. null = neither pays nor is paid. */

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { codeOf, DaemonError } from '../errors.js'
 import { controlAddress } from '../paths.js'
+import { ItemQueue } from './items.js'
 import { LineCutter } from './lines.js'
 import { CONTROL_PROTOCOL, isSnapshot, MAX_ANSWER_BYTES, parseMessage } from './protocol.js'
 import type { ControlMessage, Hello, Method } from './protocol.js'
@@ -41,6 +42,7 @@ export class ControlClient {
   readonly #socket: Socket
   readonly #timeoutMs: number
   readonly #waiting = new Map<number, Waiter<unknown>>()
+  readonly #streams = new Map<number, ItemQueue>()
   readonly #listeners = new Set<(snapshot: NodeSnapshot) => void>()
   readonly #hello: Promise<Hello>
   #settleHello: Waiter<Hello> = { resolve: () => undefined, reject: () => undefined }
@@ -95,6 +97,30 @@ export class ControlClient {
     throw DaemonError.CONTROL_FAILED('The daemon answered with something that is no explanation.')
   }
 
+  /**
+   * The items of a method that answers with a stream. Ending the loop early closes the connection, which ends the work in
+   * the daemon. Throws a `ControlFault` with the daemon's code.
+   */
+  async *stream(method: string, params: unknown): AsyncGenerator<unknown> {
+    if (this.#socket.destroyed) throw DaemonError.CONTROL_FAILED('The control connection is closed.')
+    const id = this.#nextId++
+    const items = new ItemQueue(this.#socket)
+    this.#streams.set(id, items)
+    this.#socket.write(`${JSON.stringify({ id, method, params })}\n`)
+    let ended = false
+    try {
+      for (;;) {
+        const next = await items.next()
+        ended = next.done
+        if (next.done) return
+        yield next.item
+      }
+    } finally {
+      this.#streams.delete(id)
+      if (!ended) this.close()
+    }
+  }
+
   /** Resolves when the node has begun to end; `closed` resolves when it has let go of the socket. */
   async stop(): Promise<void> {
     await this.#ask('stop')
@@ -141,7 +167,14 @@ export class ControlClient {
       for (const listener of this.#listeners) listener(message.snapshot)
       return undefined
     }
+    const stream = this.#streams.get(message.id)
+    if (stream) {
+      if ('item' in message) return stream.push(message.item)
+      if ('error' in message) return stream.fail(new ControlFault(message.error.code, message.error.message))
+      return stream.end()
+    }
     const waiter = this.#waiting.get(message.id)
+    if ('item' in message) return undefined
     if ('error' in message) waiter?.reject(DaemonError.CONTROL_FAILED(message.error.message))
     else waiter?.resolve(message.result)
     return undefined
@@ -156,6 +189,18 @@ export class ControlClient {
     this.#settleHello.reject(error)
     for (const waiter of this.#waiting.values()) waiter.reject(error)
     this.#waiting.clear()
+    for (const stream of this.#streams.values()) stream.fail(error)
+  }
+}
+
+/** What the daemon answered instead of a result, with its own code. */
+export class ControlFault extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'ControlFault'
+    this.code = code
   }
 }
 

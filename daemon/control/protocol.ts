@@ -6,15 +6,19 @@
  *     client  {"id": 1, "method": "explain", "params": RouteQuestion}
  *     server  {"id": 1, "result": …} or {"id": 1, "error": {"code": "…", "message": "…"}}
  *     server  {"event": "snapshot", "snapshot": …}                                       after subscribe
+ *     client  {"id": 2, "method": "history" | "budget", "params": …}
+ *     server  {"id": 2, "item": …} as often as there is something, then {"id": 2, "result": {}} or an error
  *
  * `snapshot` answers a NodeSnapshot. `subscribe` answers one and sends further ones as the node changes. `explain` answers a
- * RouteView (route.ts). `stop` answers `{"stopping": true}`; the node then ends, and with it the connection. Unknown methods are an error, unknown fields are ignored.
+ * RouteView (route.ts). `stop` answers `{"stopping": true}`; the node then ends, and with it the connection. `history` and
+ * `budget` answer with a stream: an item is sent when the one before it has left, and closing the connection ends the work
+ * behind it. Unknown methods are an error, unknown fields are ignored.
  */
 import type { NodeSnapshot } from './snapshot.js'
 
 export const CONTROL_PROTOCOL = 1
-/** A request is a few words. */
-export const MAX_REQUEST_BYTES = 4096
+/** A request is a few words, or a sentence to search for. */
+export const MAX_REQUEST_BYTES = 16_384
 /** A snapshot of 2,000 offers and 256 peers is below 2 MiB. */
 export const MAX_ANSWER_BYTES = 16 * 1_048_576
 /** Changes within this time travel as one. */
@@ -40,6 +44,7 @@ export interface Hello {
 export type ControlMessage =
   | { readonly hello: Hello }
   | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly item: unknown }
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } }
   | { readonly event: 'snapshot'; readonly snapshot: NodeSnapshot }
 
@@ -56,7 +61,7 @@ export function parseRequest(line: string): ControlRequest | null {
 export function parseMessage(line: string): ControlMessage | null {
   const value = parseObject(line)
   if (value === null) return null
-  const { hello, id, result, error, event, snapshot } = value
+  const { hello, id, result, item, error, event, snapshot } = value
   if (
     isObject(hello) &&
     typeof hello['protocol'] === 'number' &&
@@ -70,6 +75,7 @@ export function parseMessage(line: string): ControlMessage | null {
   if (isObject(error) && typeof error['code'] === 'string' && typeof error['message'] === 'string') {
     return { id, error: { code: error['code'], message: error['message'] } }
   }
+  if (item !== undefined) return { id, item }
   return result === undefined ? null : { id, result }
 }
 

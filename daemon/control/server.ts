@@ -2,10 +2,12 @@
  * The daemon's end of the control socket. Whoever holds the data folder's lock may open it, so a socket file that lies there
  * already is a dead daemon's and is removed.
  */
+import { once } from 'node:events'
 import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import ReadyResource from 'ready-resource'
+import safetyCatch from 'safety-catch'
 import { codeOf, DaemonError } from '../errors.js'
 import { controlAddress, makeFolder } from '../paths.js'
 import { LineCutter } from './lines.js'
@@ -24,6 +26,8 @@ export interface ControlSource {
   explain(question: RouteQuestion): RouteView
   /** Begins a graceful end and returns at once. */
   stop(): void
+  /** Further methods by name: each answers its parameters with JSON values, and ends when `signal` is aborted. */
+  readonly streams?: Readonly<Record<string, Stream>>
 }
 
 export interface ControlServerOptions {
@@ -119,13 +123,37 @@ export class ControlServer extends ReadyResource {
         send(socket, { id, result: { stopping: true } })
         return source.stop()
       case undefined:
+        if (Object.hasOwn(source.streams ?? {}, request.method)) return this.#stream(socket, request)
         return send(socket, {
           id,
           error: { code: 'UNKNOWN_METHOD', message: `There is no method "${request.method}".` },
         })
     }
   }
+
+  /** The client's pace is the work's pace; what it fails with is the client's to show. */
+  #stream(socket: Socket, { id, method, params }: ControlRequest): void {
+    const stream = this.#options.source.streams?.[method]
+    const gone = new AbortController()
+    const onClose = (): void => gone.abort(DaemonError.CONTROL_FAILED('The client went away.'))
+    const work = async (): Promise<void> => {
+      socket.once('close', onClose)
+      try {
+        for await (const item of stream?.(params, gone.signal) ?? [])
+          await sendWhenFree(socket, { id, item }, gone.signal)
+        send(socket, { id, result: {} })
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        send(socket, { id, error: { code: codeOf(error) ?? 'FAILED', message } })
+      } finally {
+        socket.off('close', onClose)
+      }
+    }
+    work().catch(safetyCatch)
+  }
 }
+
+export type Stream = (params: unknown, signal: AbortSignal) => AsyncIterable<unknown>
 
 function explained(source: ControlSource, { id, params }: ControlRequest): ControlMessage {
   const question = parseQuestion(params)
@@ -168,6 +196,13 @@ class Subscription {
       else send(this.#socket, { event: 'snapshot', snapshot: this.#source.snapshot() })
     }, COALESCE_MS)
   }
+}
+
+/** Resolves when the client has taken what was sent before. Throws the signal's reason. */
+async function sendWhenFree(socket: Socket, message: ControlMessage, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  send(socket, message)
+  if (socket.writableNeedDrain) await once(socket, 'drain', { signal })
 }
 
 function send(socket: Socket, message: ControlMessage): void {

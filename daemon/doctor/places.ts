@@ -4,8 +4,8 @@ import type { Stats } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { codeOf } from '../errors.js'
-import { seedFileComplaint } from '../identity.js'
 import { isLocked, readHolder } from '../lock.js'
+import { seedFileComplaint } from '../seed-file.js'
 import { fail, ok, warn } from './check.js'
 import type { Finding } from './check.js'
 
@@ -29,10 +29,11 @@ export function checkDataFolder(dataDir: string): Finding {
       `${dataDir} is not writable.`,
       'Change its owner or permissions, or choose another folder with --data DIR.',
     )
-  const seed = join(dataDir, 'seed')
-  const seedStat = statOrNull(seed)
-  const complaint = seedStat === null ? null : seedFileComplaint(seed, seedStat)
-  if (complaint !== null) return fail(name, complaint, 'The node refuses to use this seed until that is put right.')
+  const complaint = ['seed', 'seed.sealed']
+    .map((file) => ({ path: join(dataDir, file), stat: statOrNull(join(dataDir, file)) }))
+    .map(({ path, stat: seedStat }) => seedStat && seedFileComplaint(path, seedStat))
+    .find((one) => one !== null)
+  if (complaint !== undefined) return fail(name, complaint, 'The node refuses to use this seed until that is put right.')
   if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
     return warn(name, `${dataDir} can be opened by other users.`, `Close it with: chmod 700 ${dataDir}`)
   }

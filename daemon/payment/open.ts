@@ -11,6 +11,7 @@ import type { Identity } from '../identity.js'
 import type { NodeOptions } from '../node-options.js'
 import { Books } from './books.js'
 import { CreditChannels } from './channels.js'
+import { Earnings } from './earnings.js'
 import { Purchases } from './purchase.js'
 import { Purse } from './purse.js'
 import { Sales } from './sale.js'
@@ -34,6 +35,7 @@ export interface Payments {
   readonly books: Books
   readonly purse: Purse
   readonly till: Till
+  readonly earnings: Earnings
   readonly purchases: Purchases
   readonly sales: Sales
   /** Can this node pay anybody? */
@@ -50,10 +52,12 @@ export function openPayments({ options, swarm, complain, now, patience }: Paymen
   const identity = options.identity ?? openIdentity(dataDir)
   const keys = options.models.length > 0 ? identity.node() : freshNodeKeyPair()
   const network = networkId(options.swarm?.network ?? '')
+  const earnings = new Earnings(now)
   let budget: Budget | null = null
   const books = new Books(async () => {
     const store = await LedgerStore.open(join(dataDir, 'ledger'), identity.store())
     try {
+      await earnings.read(store)
       budget = await Budget.open({ path: join(dataDir, 'ledger', 'budget'), limits: options.budget, now })
     } catch (error) {
       await store.close()
@@ -79,8 +83,9 @@ export function openPayments({ options, swarm, complain, now, patience }: Paymen
     books,
     purse,
     till,
+    earnings,
     purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
-    sales: new Sales({ books, till, network, keys, now, patience }),
+    sales: new Sales({ books, till, earnings, network, keys, now, patience }),
     pays: channels.pays,
     get budget() {
       return budget

@@ -15,6 +15,8 @@ import type { Entry } from './entry.js'
 /** Faults listed; more are only counted. */
 const MAX_LISTED = 100
 
+const TELL_EVERY = 256
+
 export interface Fault {
   /** null: the log as a whole. */
   readonly position: number | null
@@ -41,6 +43,10 @@ export interface Audited {
   readonly checkpoints: readonly SignedCheckpoint[]
   /** Signer of the checkpoints. */
   readonly signer: Uint8Array
+  /** Called with how many transactions are checked. */
+  onProgress?(done: number, total: number): void
+  /** Ends the audit between two transactions, with its reason. */
+  readonly signal?: AbortSignal | undefined
   /** Builds the index once more and says whether it has the same bytes. */
   indexIsSame(): Promise<boolean>
 }
@@ -50,6 +56,8 @@ export async function audit(audited: Audited): Promise<Report> {
   const chain = new ReceiptChains()
   const bodies = { kept: 0, gone: 0 }
   for (let position = 0; position < audited.transactions; position++) {
+    audited.signal?.throwIfAborted()
+    if (position % TELL_EVERY === 0) audited.onProgress?.(position, audited.transactions)
     const entry = await attempt(audited.read(position), (detail) => faults.add({ position, what: 'block', detail }))
     if (!entry) continue
     checkEntry(entry, position, faults)

@@ -30,15 +30,16 @@ export class Cores {
   }
 
   /**
-   * Opens or makes the cores under `folder` (0700). `keys` null: our own, writable; else copies of somebody else's.
+   * Opens or makes the cores under `folder` (0700). `keys` null: our own, writable; else copies of somebody else's, and
+   * `primaryKey` null: whatever key the folder was made with.
    * Throws `STORE_WRITE_FAILED` when another process holds the folder or the disk says no.
    */
-  static async open(folder: string, primaryKey: Uint8Array, keys: RecordKeys | null = null): Promise<Cores> {
+  static async open(folder: string, primaryKey: Uint8Array | null, keys: RecordKeys | null = null): Promise<Cores> {
     const path = join(folder, 'cores')
     let store: Corestore | null = null
     try {
       await mkdir(path, { recursive: true, mode: 0o700 })
-      store = new Corestore(path, { primaryKey, unsafe: true })
+      store = new Corestore(path, primaryKey ? { primaryKey, unsafe: true } : {})
       await store.ready()
       const opened = store
       const core = async (name: keyof RecordCores): Promise<Hypercore> => {

@@ -113,6 +113,28 @@ export function positionOf(key: Uint8Array): number {
   return Number(viewOf(key).getBigUint64(17))
 }
 
+/** What a person may name by the first digits of its key: models and counterparties have 32 bytes, ids 16. */
+export type Named = 'model' | 'counterparty' | 'id'
+
+const NAMED: { readonly [K in Named]: { readonly list: Uint8Array; readonly bytes: number } } = {
+  model: { list: b4a.from('m'), bytes: 32 },
+  counterparty: { list: b4a.from('p'), bytes: 32 },
+  id: { list: b4a.from('i'), bytes: 16 },
+}
+
+/** The keys of the index between which everything lies that begins with these hexadecimal digits. */
+export function rangeOf(what: Named, digits: string): { readonly gte: Uint8Array; readonly lte: Uint8Array } {
+  const { list, bytes } = NAMED[what]
+  const bound = (fill: string): Uint8Array => b4a.from(digits.padEnd(bytes * 2, fill), 'hex')
+  return { gte: b4a.concat([list, bound('0')]), lte: b4a.concat([list, bound('f'), b4a.alloc(8, 0xff)]) }
+}
+
+/** The name in a key of the index, and the range behind all keys with that name. */
+export function nameIn(what: Named, key: Uint8Array): { readonly name: Uint8Array; readonly after: Uint8Array } {
+  const { bytes } = NAMED[what]
+  return { name: key.subarray(1, 1 + bytes), after: b4a.concat([key.subarray(0, 1 + bytes), b4a.alloc(8, 0xff)]) }
+}
+
 /** Positions of the bits that are set, descending. */
 export function unpack(segment: number, bits: bigint): number[] {
   const positions: number[] = []

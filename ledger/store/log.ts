@@ -148,11 +148,15 @@ export class TransactionLog {
     await this.#bodies.compact()
   }
 
-  /** Clears all bodies before a body block. */
-  async clearBodies(before: number): Promise<void> {
+  /** Clears all bodies before a body block; resolves with how many blocks that were. */
+  async clearBodies(before: number): Promise<number> {
+    let held = 0
+    for (let block = 0; block < before; block++) if (await this.#bodies.has(block)) held++
+    if (held === 0) return 0
     await this.#bodies.clear(0, before)
     await this.#disk.sync()
     await this.#bodies.compact()
+    return held
   }
 
   /** Idempotent; appends under way are finished first. */

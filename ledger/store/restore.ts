@@ -31,6 +31,8 @@ export interface RestoreOptions {
   /** How long a body may take to arrive before it, and all older ones, count as pruned. */
   readonly patienceMs: number
   readonly signal: AbortSignal
+  /** Called with how many blocks of the log are here. */
+  readonly onProgress?: (done: number, total: number) => void
 }
 
 /** Throws `STORE_FORKED` when the log is not empty or the copy is shorter than `atLeast`, and the signal's reason. */
@@ -51,6 +53,7 @@ export async function restoreRecord(cores: RecordCores, options: RestoreOptions)
     log,
     range(log.length).filter((block) => block % 2 === 1 || !forgotten.has(block / 2)),
     signal,
+    options.onProgress,
   )
   await lengthOf(cores.bodies, signal)
   return { transactions: log.length / 2, bodyBlocks: await fetchBodies(cores, options) }
@@ -61,8 +64,14 @@ async function lengthOf(core: Hypercore, signal: AbortSignal): Promise<void> {
   await aborting(core.update({ wait: true, force: true }), signal)
 }
 
-async function fetch(core: Hypercore, blocks: readonly number[], signal: AbortSignal): Promise<void> {
+async function fetch(
+  core: Hypercore,
+  blocks: readonly number[],
+  signal: AbortSignal,
+  onProgress: RestoreOptions['onProgress'] = () => undefined,
+): Promise<void> {
   for (let i = 0; i < blocks.length; i += BATCH) {
+    onProgress(i, blocks.length)
     const download = core.download({ blocks: blocks.slice(i, i + BATCH) })
     try {
       await aborting(download.done(), signal)

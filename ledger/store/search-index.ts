@@ -7,6 +7,7 @@
 import b4a from 'b4a'
 import type Hyperbee from 'hyperbee'
 import { NO_COST } from '../amount.js'
+import { counterparty } from './entry.js'
 import type { Entry } from './entry.js'
 import {
   ALL,
@@ -19,16 +20,18 @@ import {
   idKey,
   keyAt,
   listsOf,
+  nameIn,
   plus,
   positionOf,
   prefixes,
+  rangeOf,
   SEGMENT,
   segmentOf,
   timed,
   TOTALS,
   unpack,
 } from './index-keys.js'
-import type { Filter, Totals } from './index-keys.js'
+import type { Filter, Named, Totals } from './index-keys.js'
 
 const MAX_SEGMENT = 2 ** 32 - 1
 
@@ -109,6 +112,27 @@ export class SearchIndex {
       if (b4a.equals(entry.transaction.statement.id, id)) found.push(this.#segments * SEGMENT + i)
     })
     return found
+  }
+
+  /** Up to `limit` different models, counterparties or ids that begin with these hexadecimal digits. */
+  async beginningWith(what: Named, digits: string, limit: number): Promise<Uint8Array[]> {
+    const found = new Map<string, Uint8Array>()
+    for (const entry of this.#tail) {
+      const { modelRoot, id } = entry.transaction.statement
+      const name = what === 'model' ? modelRoot : what === 'id' ? id : counterparty(entry)
+      if (hex(name).startsWith(digits)) found.set(hex(name), name)
+    }
+    const { gte, lte } = rangeOf(what, digits)
+    let from = gte
+    while (found.size < limit) {
+      let key: Uint8Array | null = null
+      for await (const node of this.#bee.createReadStream({ gte: from, lte }, { limit: 1 })) key = node.key
+      if (!key) break
+      const { name, after } = nameIn(what, key)
+      found.set(hex(name), name)
+      from = after
+    }
+    return [...found.values()].slice(0, limit)
   }
 
   /** Descending positions by segment, the ones in memory first. */

@@ -29,7 +29,7 @@ import { chainHead, firstBodyFrom, isLogged } from './look-up.js'
 import { restoreRecord } from './restore.js'
 import type { Restored, RestoreOptions } from './restore.js'
 import { SearchIndex } from './search-index.js'
-import type { Filter, Totals } from './index-keys.js'
+import type { Filter, Named, Totals } from './index-keys.js'
 import { VoucherStore } from './vouchers.js'
 
 /** Rows of one query. */
@@ -120,6 +120,21 @@ export class LedgerStore {
     return this.#indexed().query(filter, Math.min(limit, MAX_ROWS), (position) => this.#log.get(position))
   }
 
+  /** Up to `limit` different models, counterparties or ids that begin with these lower-case hexadecimal digits. */
+  async beginningWith(what: Named, digits: string, limit: number): Promise<Uint8Array[]> {
+    return this.#indexed().beginningWith(what, digits, limit)
+  }
+
+  /** Why there is, or is no, content to decrypt. */
+  async contentState(entry: Entry): Promise<'kept' | 'forgotten' | 'pruned' | 'never kept'> {
+    const { sealedForConsumer, sealedForProvider } = entry.transaction.statement
+    const sealed = entry.role === 'consumer' ? sealedForConsumer : sealedForProvider
+    if (sealed.kind === 'destroyed') return 'forgotten'
+    if (!entry.body) return 'never kept'
+    const { first, blocks } = entry.body
+    return (await this.#cores.record.bodies.has(first, first + blocks)) ? 'kept' : 'pruned'
+  }
+
   /**
    * Request and response, decrypted with this node's box key; null when the content was forgotten, pruned or never kept.
    * Throws `BAD_SEAL` for another key pair, `STORE_CORRUPT` for a changed body.
@@ -137,17 +152,17 @@ export class LedgerStore {
     await this.#log.forget(positions)
   }
 
-  /** Clears bodies by age (Unix milliseconds, own clock) or so that the newest `keepBytes` stay. Keys and log stay. */
-  async prune(what: { readonly before: number } | { readonly keepBytes: number }): Promise<void> {
+  /**
+   * Clears bodies by age (Unix milliseconds, own clock) or so that the newest `keepBytes` stay. Keys and log stay. Resolves
+   * with the number of blocks that are gone now, and were not before.
+   */
+  async prune(what: { readonly before: number } | { readonly keepBytes: number }): Promise<number> {
     const { bodies } = this.#cores.record
-    if ('keepBytes' in what) {
-      const excess = bodies.byteLength - what.keepBytes
-      if (excess <= 0) return
-      const [block, offset] = what.keepBytes <= 0 ? [bodies.length, 0] : await bodies.seek(excess)
-      await this.#log.clearBodies(offset === 0 ? block : block + 1)
-      return
-    }
-    await this.#log.clearBodies((await firstBodyFrom(this, what.before)) ?? bodies.length)
+    if (!('keepBytes' in what)) return this.#log.clearBodies((await firstBodyFrom(this, what.before)) ?? bodies.length)
+    const excess = bodies.byteLength - what.keepBytes
+    if (excess <= 0) return 0
+    const [block, offset] = what.keepBytes <= 0 ? [bodies.length, 0] : await bodies.seek(excess)
+    return this.#log.clearBodies(offset === 0 ? block : block + 1)
   }
 
   /** Signs where the log stands and keeps it: for the chain, and for a restore to measure a copy by. */
@@ -169,7 +184,11 @@ export class LedgerStore {
   }
 
   /** Checks everything against everything. `signer`: the node key that signs checkpoints. Reads the whole log. */
-  async verify(signer: Uint8Array): Promise<Report> {
+  async verify(
+    signer: Uint8Array,
+    onProgress: (done: number, total: number) => void = () => undefined,
+    signal?: AbortSignal,
+  ): Promise<Report> {
     const { log, checkpoints } = this.#cores.record
     const { length } = this.#indexed()
     const signed: SignedCheckpoint[] = []
@@ -185,6 +204,8 @@ export class LedgerStore {
       body: (entry) => this.#log.body(entry),
       checkpoints: signed,
       signer,
+      onProgress,
+      signal,
       indexIsSame: () => this.#indexIsSame(),
     })
   }
@@ -201,12 +222,19 @@ export class LedgerStore {
 
   /**
    * Fills an empty store from the peers that `replicate` is connected to. No append is taken meanwhile. Throws
-   * `STORE_FORKED`, after which the store stays as it is and takes no appends.
+   * `STORE_FORKED`; once anything of the copy is here, the store takes no appends until all of it is.
    */
   async restore(options: Omit<RestoreOptions, 'forgotten' | 'read'>): Promise<Restored> {
-    this.#log.refuse(LedgerError.STORE_FORKED('the log is being restored'))
     const read = (position: number): Promise<Entry> => this.#log.get(position)
-    const restored = await restoreRecord(this.#cores.record, { ...options, forgotten: this.#forgotten, read })
+    const begun = this.length > 0
+    if (!begun) this.#log.refuse(LedgerError.STORE_FORKED('the log is being restored'))
+    let restored: Restored
+    try {
+      restored = await restoreRecord(this.#cores.record, { ...options, forgotten: this.#forgotten, read })
+    } catch (error) {
+      if (!begun && this.length === 0) this.#log.refuse(null)
+      throw error
+    }
     await this.#cores.disk.sync()
     await this.rebuildIndex()
     await this.#outbox.advance(await chainHead(this))
@@ -257,9 +285,14 @@ export class LedgerStore {
     const ours = await this.#cores.bee('index', false)
     const again = await this.#cores.bee('index-again', true)
     await ours.ready()
+    const before = ours.core.length
     await SearchIndex.open(again, this.#indexed().length, (position) => this.#log.get(position))
+    // Appends may go on meanwhile: the index only grows, so its beginning must be the rebuilt one.
+    const { length } = again.core
     const same =
-      ours.core.length === again.core.length && b4a.equals(await ours.core.treeHash(), await again.core.treeHash())
+      before <= length &&
+      length <= ours.core.length &&
+      (length === 0 || b4a.equals(await ours.core.treeHash(length), await again.core.treeHash()))
     await again.core.truncate(0)
     await again.close()
     await ours.close()

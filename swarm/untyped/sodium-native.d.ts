@@ -3,6 +3,17 @@ declare module 'sodium-native' {
   const sodium: {
     readonly crypto_generichash_BYTES: 32
     randombytes_buf(out: Uint8Array): void
+    readonly crypto_pwhash_SALTBYTES: number
+    readonly crypto_pwhash_ALG_ARGON2ID13: number
+    /** `ops` passes over `memory` bytes. */
+    crypto_pwhash(
+      out: Uint8Array,
+      passphrase: Uint8Array,
+      salt: Uint8Array,
+      ops: number,
+      memory: number,
+      algorithm: number,
+    ): void
     crypto_generichash(out: Uint8Array, input: Uint8Array, key?: Uint8Array): void
     crypto_generichash_batch(out: Uint8Array, inputs: readonly Uint8Array[], key?: Uint8Array): void
     crypto_sign_keypair(publicKey: Uint8Array, secretKey: Uint8Array): void

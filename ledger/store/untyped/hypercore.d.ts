@@ -45,7 +45,8 @@ declare module 'hypercore' {
 declare module 'corestore' {
   import type Hypercore from 'hypercore'
   class Corestore {
-    constructor(folder: string, options: { primaryKey: Uint8Array; unsafe: true })
+    /** Without a primary key: the one that the folder was made with. */
+    constructor(folder: string, options: { primaryKey: Uint8Array; unsafe: true } | Record<string, never>)
     ready(): Promise<void>
     close(): Promise<void>
     get(core: { name: string } | { key: Uint8Array }): Hypercore

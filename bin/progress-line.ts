@@ -1,0 +1,27 @@
+/** One line on standard error that says how far long work is; nothing where no person looks. */
+import type { HistoryItem } from '../daemon/history/items.js'
+import type { CommandCall } from './command.js'
+
+export class ProgressLine {
+  readonly #call: CommandCall
+  readonly #verb: string
+  #shown = false
+
+  constructor(call: CommandCall, verb: string) {
+    this.#call = call
+    this.#verb = verb
+  }
+
+  show(item: HistoryItem): void {
+    const { io, json } = this.#call
+    if (!('progress' in item) || json || !io.stderr.isTTY) return
+    const { done, total } = item.progress
+    io.err(`\r\u001b[K${this.#verb} ${done} of ${total} …`)
+    this.#shown = true
+  }
+
+  clear(): void {
+    if (this.#shown) this.#call.io.err('\r\u001b[K')
+    this.#shown = false
+  }
+}

@@ -1,0 +1,33 @@
+/** Questions to a person. They go to standard error, so that standard output stays what the command writes. */
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { DaemonError } from '../daemon/errors.js'
+import type { Io } from './io.js'
+
+/** The line that was typed, shown as it is typed. Throws `CANCELLED` on Ctrl-C and Ctrl-D. */
+export function askLine(io: Io, question: string): Promise<string> {
+  return ask(io, question, io.stderr)
+}
+
+/** The same without showing it. */
+export function askHidden(io: Io, question: string): Promise<string> {
+  io.err(question)
+  return ask(io, '', new Writable({ write: (_chunk, _encoding, done) => done() })).finally(() => io.err('\n'))
+}
+
+/** y or yes; everything else is no. */
+export async function confirm(io: Io, question: string): Promise<boolean> {
+  return /^y(es)?$/i.test((await askLine(io, `${question} [y/N] `)).trim())
+}
+
+function ask(io: Io, question: string, output: NodeJS.WritableStream): Promise<string> {
+  const lines = createInterface({ input: io.stdin, output, terminal: io.stdin.isTTY, historySize: 0 })
+  return new Promise((resolve, reject) => {
+    lines.once('SIGINT', () => lines.close())
+    lines.once('close', () => reject(DaemonError.CANCELLED()))
+    lines.question(question, (answer) => {
+      resolve(answer)
+      lines.close()
+    })
+  })
+}
