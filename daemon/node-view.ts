@@ -15,9 +15,11 @@ import type {
   RequestCounts,
   ServedModelView,
 } from './control/snapshot.js'
+import { ledgerView } from './ledger-view.js'
 import { stateOf } from './local-models.js'
 import type { LocalModel } from './local-models.js'
 import type { NodeOptions } from './node-options.js'
+import type { Payments } from './payment/open.js'
 import type { ProviderCounters } from './provider/provider.js'
 
 export interface NodeParts {
@@ -31,6 +33,7 @@ export interface NodeParts {
   readonly cards: readonly ModelCard[]
   readonly requests: ConsumerCounters
   readonly provided: ProviderCounters
+  readonly payments: Payments | null
   readonly warnings: readonly string[]
 }
 
@@ -53,6 +56,7 @@ export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
     peers: (swarm?.peers() ?? []).map(peerSummary),
     requests: consumerCounts(parts.requests),
     provided: providerCounts(parts.provided),
+    ledger: ledgerView(options, parts.payments),
     warnings: parts.warnings,
   }
 }

@@ -17,6 +17,7 @@ import type { RouteQuestion, RouteView } from './control/route.js'
 import { ControlServer } from './control/server.js'
 import type { NodeSnapshot } from './control/snapshot.js'
 import { DaemonError } from './errors.js'
+import type { LedgerStreams } from './history/streams.js'
 import { LocalModels } from './local-models.js'
 import type { LocalModel } from './local-models.js'
 import { acquireLock } from './lock.js'
@@ -40,6 +41,11 @@ export const startNode: StartNode = async (options, hooks) => {
 
 class DaemonNode implements Node {
   readonly closed: Promise<void>
+  /** For the control socket: loaded with the first question. */
+  readonly streams = {
+    history: (params: unknown, signal: AbortSignal) => this.#ask('history', params, signal),
+    budget: (params: unknown, signal: AbortSignal) => this.#ask('budget', params, signal),
+  }
   #options: NodeOptions
   #hooks: NodeHooks
   #started = Date.now()
@@ -55,6 +61,7 @@ class DaemonNode implements Node {
   #control: ControlServer | null = null
   #swarm: Swarm | null = null
   #payments: Payments | null = null
+  #ledger: LedgerStreams | null = null
   #joining: boolean
   #joined = false
   #settleTimer: NodeJS.Timeout | null = null
@@ -155,6 +162,7 @@ class DaemonNode implements Node {
       cards: this.#consumer.models(),
       requests: this.#consumer.counters,
       provided: this.#provider.counters,
+      payments: this.#payments,
       warnings: this.#warnings,
     })
   }
@@ -206,6 +214,17 @@ class DaemonNode implements Node {
     }
   }
 
+  async *#ask(what: 'history' | 'budget', params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+    const { LedgerStreams } = await import('./history/streams.js')
+    this.#ledger ??= new LedgerStreams({
+      dataDir: this.#options.dataDir,
+      parts: () => this.#payments,
+      models: () => this.#consumer.models(),
+      copies: null,
+    })
+    yield* this.#ledger.streams[what](params, signal)
+  }
+
   async #close(): Promise<void> {
     this.#state = 'stopping'
     this.#notify()
@@ -215,6 +234,7 @@ class DaemonNode implements Node {
     // Receipts and signatures that are on their way still arrive; the rest is written half-signed.
     await this.#attempt('records', this.#payments?.books.settle(RECORDS_MS))
     await this.#attempt('swarm', this.#swarm?.close())
+    await this.#attempt('history', this.#ledger?.close())
     await this.#attempt('ledger', this.#payments?.close())
     await this.#attempt('models', this.#models.close())
     await this.#attempt('control', this.#control?.close())

@@ -23,8 +23,39 @@ export interface NodeSnapshot {
   readonly requests: RequestCounts
   /** As a provider: what peers asked of this node. */
   readonly provided: RequestCounts
+  readonly ledger: LedgerView
   /** Sentences for a person, newest last, at most 32. */
   readonly warnings: readonly string[]
+}
+
+/** What this node has written down. */
+export interface LedgerView {
+  readonly state: 'opening' | 'open' | 'failed'
+  /** Transactions in the log; 0 before it is open. */
+  readonly transactions: number
+  /** null where nothing is paid: this node neither asks a price nor has means. */
+  readonly money: MoneyView | null
+}
+
+/** Microlamports in decimal, but for deposits and vouchers, which are whole lamports. Days are UTC. */
+export interface MoneyView {
+  readonly spentToday: string
+  readonly earnedToday: string
+  /** Channels used since this node started. */
+  readonly channels: readonly ChannelView[]
+}
+
+export interface ChannelView {
+  /** Hex. */
+  readonly channel: string
+  readonly direction: 'out' | 'in'
+  /** Hex node key of the provider; null on the side that is paid, whose payer has another key at each start. */
+  readonly peer: string | null
+  readonly deposit: string
+  /** Cumulative voucher. */
+  readonly paid: string
+  /** Cost of everything that counts as delivered. */
+  readonly accrued: string
 }
 
 export interface ApiView {

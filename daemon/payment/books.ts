@@ -32,6 +32,11 @@ export class Books {
     return this.#failure ? null : this.#store
   }
 
+  get state(): 'opening' | 'open' | 'failed' {
+    if (this.#failure) return 'failed'
+    return this.#store ? 'open' : 'opening'
+  }
+
   /** Opens it at the first call. Throws `LEDGER_UNAVAILABLE`. */
   async store(): Promise<LedgerStore> {
     if (this.#failure) throw PaymentError.LEDGER_UNAVAILABLE(this.#failure)

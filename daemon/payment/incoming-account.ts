@@ -73,8 +73,8 @@ export class IncomingAccount {
     return this.#channel.paid
   }
 
-  get billed(): MicroLamports {
-    return this.#billed
+  get accrued(): MicroLamports {
+    return this.#channel.accrued
   }
 
   get left(): MicroLamports {

@@ -16,6 +16,7 @@ import type { AskUsage, IncomingAsk } from '../../swarm/port.js'
 import type { KeyPair } from '../crypto.js'
 import { codeOf } from '../errors.js'
 import type { Books } from './books.js'
+import type { Earnings } from './earnings.js'
 import { PaymentError } from './errors.js'
 import type { IncomingAccount } from './incoming-account.js'
 import { dearest, maxWindow, promptBound, WINDOW_TOKENS } from './policy.js'
@@ -26,6 +27,7 @@ import { Transcript } from './transcript.js'
 export interface SalesOptions {
   readonly books: Books
   readonly till: Till
+  readonly earnings: Earnings
   readonly network: Uint8Array
   /** Signs receipts: the node key. */
   readonly keys: KeyPair
@@ -309,7 +311,9 @@ export class Sale {
     )
     const store = await books.store()
     try {
-      return { transaction: await store.issue(draft, keys.secretKey), ciphertext }
+      const transaction = await store.issue(draft, keys.secretKey)
+      this.#options.earnings.add(owed)
+      return { transaction, ciphertext }
     } catch (error) {
       books.fail(error)
       throw PaymentError.LEDGER_UNAVAILABLE(error)

@@ -48,6 +48,7 @@ class FakeNode implements ControlSource {
       peers: [],
       requests: COUNTS,
       provided: COUNTS,
+      ledger: { state: 'open', transactions: 0, money: null },
       warnings: [],
     }
   }

@@ -7,7 +7,7 @@ import { cost, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
 import type { Entry } from '../../ledger/store/entry.js'
 import { isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
-import { chat, nodes } from '../helpers/nodes.js'
+import { chat, nodes, until } from '../helpers/nodes.js'
 import type { Nodes } from '../helpers/nodes.js'
 
 /** Half a lamport and 2.3 lamports a token: sums are no whole lamports. */
@@ -135,4 +135,23 @@ test('a budget says no with 402 before any byte leaves, and a channel that is us
   const used = await chat(short, 'hello there', { max_tokens: 4000 })
   assert.equal(used.status, 402, used.body)
   assert.equal(provider.snapshot().provided.total, 1, 'nobody else was heard of')
+})
+
+test('the picture of a node shows its channels where money is in play, and not a word of it in a free swarm', async (t) => {
+  const net = await nodes(t)
+  const provider = await net.provider('provider', { prices: PRICES, credit: CREDIT })
+  const consumer = await net.consumer('consumer', { credit: CREDIT })
+  assert.equal((await chat(consumer, 'hello there', { max_tokens: 10 })).status, 200)
+  await consumer.close()
+  await until(() => provider.snapshot().ledger.transactions === 1)
+  const { ledger } = provider.snapshot()
+  assert.equal(ledger.money?.earnedToday, String(costOf(10)))
+  const [channel] = ledger.money.channels
+  assert.deepEqual(
+    [channel?.direction, channel?.paid, channel?.accrued],
+    ['in', String(ceilToLamports(microLamports(costOf(10)))), String(costOf(10))],
+  )
+  const free = await net.provider('free')
+  await until(() => free.snapshot().ledger.state === 'open')
+  assert.deepEqual(free.snapshot().ledger, { state: 'open', transactions: 0, money: null })
 })

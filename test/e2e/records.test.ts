@@ -1,11 +1,14 @@
 /** What a request leaves behind on both sides, in whole nodes over a real loopback swarm. */
 import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import b4a from 'b4a'
 import { decodeRequest, decodeResponse } from '../../ledger/exchange.js'
 import { isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
 import { receiptHash } from '../../ledger/transaction.js'
-import { chat, nodes } from '../helpers/nodes.js'
+import { chat, MODEL, nodes } from '../helpers/nodes.js'
+import { processes } from '../helpers/processes.js'
 
 test('after a free request both logs hold the same transaction, signed by both, and each side reads it with its seed alone', async (t) => {
   const net = await nodes(t)
@@ -35,4 +38,71 @@ test('after a free request both logs hold the same transaction, signed by both, 
     assert.ok(response.kind === 'generate')
     assert.deepEqual([response.text, response.tokens.length, response.finish], [text, 20, 'length'])
   }
+})
+
+const WORDS = ['heron', 'quartz', 'lantern', 'thistle', 'ember', 'willow', 'cobalt', 'marrow']
+
+/** Words that stand nowhere else. */
+function secretOf(n: number): string {
+  return Array.from({ length: 6 }, (_, i) => `${WORDS[(n >> (i * 2)) % WORDS.length] ?? ''}${n}${i}`).join(' ')
+}
+
+test('after a thousand requests and a kill -9 no file of either side holds a word of a prompt or an answer', async (t) => {
+  const net = await processes(t)
+  const { client, folder, kill } = net
+  let asked = 0
+  const worker = async (): Promise<void> => {
+    while (asked < 1000) {
+      const n = asked++
+      const { choices } = await client.chat.completions.create({
+        model: MODEL,
+        messages: [{ role: 'user', content: secretOf(n) }],
+        max_tokens: 12,
+        seed: n,
+      })
+      assert.ok(choices[0]?.message.content)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, worker))
+  await kill()
+  const needles = [0, 1, 500, 998, 999].map((n) => b4a.from(secretOf(n)))
+  const answers = [b4a.from('mock answer'), b4a.from('computed by any model')]
+  const control = b4a.from('icdf-1')
+  let readable = false
+  for (const path of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!path.isFile()) continue
+    const content = await readFile(join(path.parentPath, path.name))
+    readable ||= content.includes(control)
+    for (const needle of [...needles, ...answers]) {
+      assert.equal(content.indexOf(needle), -1, `${path.name} holds "${b4a.toString(needle)}"`)
+    }
+  }
+  assert.ok(readable, 'what a statement says openly can be found, so what is not found is not there')
+  const { transactions, content } = await net.read('consumer')
+  assert.ok(transactions >= 900, `${transactions} transactions survived`)
+  assert.match(content, /heron|quartz|lantern|thistle|ember|willow|cobalt|marrow/)
+})
+
+test('a provider killed in the middle of a stream leaves the consumer a claim over what came, and the next one its receipt', async (t) => {
+  const net = await processes(t, { providers: 2, tokensPerSecond: 100 })
+  const stream = await net.client.chat.completions.create({
+    model: MODEL,
+    messages: [{ role: 'user', content: 'hello there' }],
+    max_tokens: 120,
+    seed: 3,
+    stream: true,
+  })
+  let chunks = 0
+  for await (const chunk of stream) {
+    assert.ok(chunk.id)
+    if (++chunks === 40) await net.killServing()
+  }
+  await net.kill('consumer', 'SIGTERM')
+  const entries = await net.entries('consumer')
+  assert.equal(entries.length, 2)
+  const [last, first] = entries.map(({ transaction }) => transaction)
+  assert.ok(first && last && !first.providerSignature && isConsumerSigned(first))
+  assert.equal(first.statement.finish, 'lost')
+  assert.ok(isProviderSigned(last) && isConsumerSigned(last))
+  assert.equal(first.statement.usage.output + last.statement.usage.output, 120)
 })

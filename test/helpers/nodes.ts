@@ -84,7 +84,7 @@ export async function nodes(t: TestContext): Promise<Nodes> {
     provider: (name, given = {}) => start(name, { models: [mock(given)], api: null }, given),
     async consumer(name, given = {}, providers = 1) {
       const node = await start(name, { models: [], api }, given)
-      await seen(node, providers)
+      await until(() => node.snapshot().models[0]?.providers === providers)
       return node
     },
     async ledger(name, read) {
@@ -128,11 +128,11 @@ function creditOf({ credit = null }: NodeSettings): Lamports | null {
   return credit === null ? null : lamports(credit)
 }
 
-/** Resolves once the node's own picture shows so many providers. */
-async function seen(node: Node, providers: number): Promise<void> {
-  const until = performance.now() + PATIENCE_MS
-  while (node.snapshot().models[0]?.providers !== providers) {
-    if (performance.now() > until) throw new Error(`the consumer does not see ${providers} providers`)
+/** Looks again and again: nothing tells when a node's picture of itself has changed. */
+export async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + PATIENCE_MS
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('it never came to that')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

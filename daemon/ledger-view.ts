@@ -1,0 +1,40 @@
+/** The ledger's part of the node's picture of itself. In a free swarm it does not say a word about money. */
+import b4a from 'b4a'
+import { isFree } from '../ledger/price.js'
+import type { ChannelView, LedgerView, MoneyView } from './control/snapshot.js'
+import type { NodeOptions } from './node-options.js'
+import type { Payments } from './payment/open.js'
+
+/** `payments` null: the keys are not read yet. */
+export function ledgerView(options: Pick<NodeOptions, 'credit' | 'models'>, payments: Payments | null): LedgerView {
+  const paid = options.credit !== null || options.models.some(({ prices }) => !isFree(prices))
+  return {
+    state: payments?.books.state ?? 'opening',
+    transactions: payments?.books.opened?.length ?? 0,
+    money: paid && payments ? moneyView(payments) : null,
+  }
+}
+
+function moneyView({ budget, purse, till, earnings }: Payments): MoneyView {
+  const outgoing = [...purse.accounts].map(([peer, { id, deposit, paid, accrued }]): ChannelView => ({
+    channel: b4a.toString(id, 'hex'),
+    direction: 'out',
+    peer,
+    deposit: String(deposit),
+    paid: String(paid),
+    accrued: String(accrued),
+  }))
+  const incoming = [...till.accounts.values()].map(({ id, deposit, paid, accrued }): ChannelView => ({
+    channel: b4a.toString(id, 'hex'),
+    direction: 'in',
+    peer: null,
+    deposit: String(deposit),
+    paid: String(paid),
+    accrued: String(accrued),
+  }))
+  return {
+    spentToday: String(budget?.view()[0]?.spent ?? 0n),
+    earnedToday: String(earnings.today),
+    channels: [...outgoing, ...incoming],
+  }
+}
