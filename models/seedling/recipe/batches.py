@@ -23,18 +23,19 @@ POOL = 4096
 class Batches:
     """Iterates over steps: each a list of two batches of different lengths, so that no step sees one task alone.
 
-    longest: rows that are longer are left out; may be changed at any time and counts from the next pool on.
+    longest: rows that are longer are left out. late: which shares the families have. Both may be changed at any time and
+    count from the next pool on.
     """
 
-    def __init__(self, tokenizer, seed: int, tokens_per_step: int, context: int, longest: int = LENGTHS[-1]):
+    def __init__(self, tokenizer, seed: int, tokens_per_step: int, context: int, longest: int, late: bool):
         self.tokenizer, self.seed, self.size, self.context = tokenizer, seed, tokens_per_step // 2, context
-        self.longest = longest
+        self.longest, self.late = longest, late
         self.start, self.end = tokenizer.token_to_id(IM_START), tokenizer.token_to_id(IM_END)
         self.assistant = tokenizer.encode("assistant\n").ids
 
     def example(self, rng):
         """(ids, learn): learn marks the tokens of answers, from the first one to <|im_end|>."""
-        made = conversation(rng, "train")
+        made = conversation(rng, "train", self.late)
         ids = self.tokenizer.encode(render_conversation(made)).ids
         learn = np.zeros(len(ids), dtype=bool)
         head = [self.start, *self.assistant]

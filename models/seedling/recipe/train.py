@@ -18,7 +18,7 @@ from muon import Muon
 
 WARM_UP = 100
 MUON_RATE, ADAM_RATE = 0.006, 0.001
-SHORT_STEPS = 2100
+SHORT_STEPS, LATE_STEP = 2100, 5250
 AVERAGE = 0.995
 
 
@@ -28,6 +28,11 @@ def rate(step: int, steps: int, decay_from: float) -> float:
     if step < WARM_UP:
         return (step + 1) / WARM_UP
     return 1.0 if step < begin else max(0.01, (steps - step) / (steps - begin))
+
+
+def stage(step: int) -> tuple[int, bool]:
+    """(longest row, whether the families have their late shares)"""
+    return SHORT if step < SHORT_STEPS else LENGTHS[-1], step >= LATE_STEP
 
 
 def optimisers(model: Seedling):
@@ -84,12 +89,12 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
         torch._dynamo.config.cache_size_limit = 32
 
     # A continued run draws new examples instead of repeating the first ones.
-    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, SHORT if step < SHORT_STEPS else LENGTHS[-1])
+    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, *stage(step))
     stream = iter(batches)
     begun, saved_at, mean = time.time(), time.time(), None
     while step < steps:
         share = rate(step, steps, decay_from)
-        batches.longest = SHORT if step < SHORT_STEPS else LENGTHS[-1]
+        batches.longest, batches.late = stage(step)
         loss = learn_from(trunk, model, next(stream))
         for optimiser, full in steppers:
             for group in optimiser.param_groups:

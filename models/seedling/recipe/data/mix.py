@@ -12,10 +12,10 @@ from data.spelling import reverse, spell
 from data.tools import offered, similar, tool_answer, tool_call
 from data.words import any_word, pseudo_word
 
-# (family, share of training conversations)
+# (family, share of training conversations, share late in training: words are soon learnt, tools and long lists are not)
 FAMILIES = [
-    (about_me, 22), (about_swarmd, 14), (arithmetic, 34), (capitals, 6), (spell, 8), (reverse, 28),
-    (extraction, 32), (tool_call, 20), (tool_answer, 6), (refusal, 6), (counting, 2),
+    (about_me, 22, 24), (about_swarmd, 14, 18), (arithmetic, 34, 34), (capitals, 6, 9), (spell, 8, 6), (reverse, 28, 14),
+    (extraction, 32, 30), (tool_call, 20, 25), (tool_answer, 6, 5), (refusal, 6, 9), (counting, 2, 6),
 ]
 
 SYSTEM_PROMPTS = [
@@ -46,32 +46,32 @@ def padding(rng, words: int) -> str:
     return " ".join(rng.choice(few) if rng.random() < 0.7 else any_word(rng) for _ in range(words))
 
 
-def one(rng, split: str) -> Exchange:
-    families, shares = zip(*FAMILIES)
-    return rng.choices(families, shares)[0](rng, split)
+def one(rng, split: str, late: bool) -> Exchange:
+    families, early_shares, late_shares = zip(*FAMILIES)
+    return rng.choices(families, late_shares if late else early_shares)[0](rng, split)
 
 
-def turns(rng, split: str) -> list[Exchange]:
+def turns(rng, split: str, late: bool) -> list[Exchange]:
     """The exchanges of one conversation; most are short."""
     roll = rng.random()
     if roll < 0.03:
         given, asked = name_memory(rng)
-        return [given] + [one(rng, split) for _ in range(rng.choice([0, 0, 1, 2]))] + [asked]
+        return [given] + [one(rng, split, late) for _ in range(rng.choice([0, 0, 1, 2]))] + [asked]
     if roll < 0.035:
         return [name_unknown(rng)]
     if roll < 0.05:
         return [capitals(rng, "train"), follow_up(rng)]
     count = rng.choices([1, 2, 3, 4, 8], [86, 9, 3, 1.5, 0.5])[0]
-    return [one(rng, split) for _ in range(count)]
+    return [one(rng, split, late) for _ in range(count)]
 
 
-def conversation(rng, split: str) -> dict:
+def conversation(rng, split: str, late: bool = False) -> dict:
     """{'messages', 'tools', 'bare', 'last', 'learnt'}: a conversation whose last message is the answer to learn or check.
 
     'learnt' says for each assistant message whether it may be learnt from: an earlier sum has lost its thought in the
     rendered history, and copying that would teach to answer sums without one.
     """
-    exchanges = turns(rng, split)
+    exchanges = turns(rng, split, late)
     messages, tools = [], []
     for exchange in exchanges:
         messages += exchange.messages
@@ -87,8 +87,8 @@ def conversation(rng, split: str) -> dict:
         # Two tools of one kind, or a tool that fits another turn as well: which to call would be a guess.
         guess = {e.family for e in exchanges} & {"arithmetic", "little sums", "out of scope"}
         if guess or len(tools) != sum(len(e.tools) for e in exchanges):
-            return conversation(rng, split)
-    if not tools and rng.random() < 0.04:
+            return conversation(rng, split, late)
+    if not tools and rng.random() < (0.08 if late else 0.04):
         tools = distractors(rng, exchanges)
     if rng.random() < 0.33:
         messages.insert(0, {"role": "system", "content": system_prompt(rng)})
