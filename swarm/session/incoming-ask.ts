@@ -14,12 +14,8 @@ import type {
   Offer,
   RefusalCode,
 } from '../port.js'
-import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
-import { MAX_RETRY_AFTER_MS, shortDetail } from '../wire/answer.js'
 import { MAX_CREDIT } from '../wire/ask.js'
-import { endingMessage } from '../wire/done.js'
-import { frameMessage } from '../wire/frame.js'
 import type { Progress } from '../wire/progress.js'
 import { Deferred } from './deferred.js'
 import { STALL_MS, arrived, stepIncoming } from './incoming.js'
@@ -28,15 +24,9 @@ import type { IncomingLine, IncomingOptions } from './incoming-line.js'
 import { frameCost } from './outgoing.js'
 import { Outbox } from './outbox.js'
 import type { TextPiece } from './outbox.js'
+import { Replies } from './replies.js'
+import type { Finish } from './replies.js'
 import { Room } from './room.js'
-
-/** The end that waits until all output is out. */
-interface Finish {
-  readonly finish: 'stop' | 'length'
-  readonly stopText: string | null
-  readonly usage: AskUsage
-  readonly receipt: Uint8Array | null
-}
 
 const SENT = Promise.resolve()
 
@@ -49,12 +39,13 @@ export class SessionIncomingAsk implements IncomingAsk {
   readonly keys: AskKeys
   readonly payment: AskPayment | null
   readonly #line: IncomingLine
-  readonly #response: ResponseSeal
+  readonly #say: Replies
   readonly #abort = new AbortController()
   readonly #outbox = new Outbox()
   readonly #arrivedAt: number
   #state: Incoming
   #progress: Progress
+  /** The end that waits until all output is out. */
   #ending: Finish | null = null
   #room = new Room()
   #taken: number | null = null
@@ -70,7 +61,7 @@ export class SessionIncomingAsk implements IncomingAsk {
     this.keys = options.keys
     this.payment = options.payment
     this.#line = line
-    this.#response = options.response
+    this.#say = new Replies(options.id, line.wire, options.response)
     this.#arrivedAt = line.now()
     this.#state = arrived(options.credit, options.payment ? 'paid' : 'free')
     this.#progress = { kind: 'queued', id: options.id, position: 0 }
@@ -95,24 +86,13 @@ export class SessionIncomingAsk implements IncomingAsk {
   }
 
   accept(queuePosition: number): void {
-    if (this.#act({ type: 'accept' }) === 'send') this.#accept(queuePosition)
+    if (this.#act({ type: 'accept' }) === 'send') this.#say.accepted(queuePosition)
   }
 
   refuse(code: RefusalCode, detail: string, retryAfterMs?: number): void {
     const act = this.#act({ type: 'refuse' })
-    const said = shortDetail(detail)
-    if (act === 'send') {
-      this.#line.wire.send('answer', {
-        kind: 'refused',
-        id: this.id,
-        code,
-        retryAfterMs:
-          retryAfterMs === undefined ? null : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, Math.ceil(retryAfterMs))),
-        detail: said,
-      })
-    } else if (act === 'fail') {
-      this.#line.wire.send('error', { id: this.id, code, detail: said })
-    }
+    if (act === 'send') this.#say.refused(code, detail, retryAfterMs ?? null)
+    else if (act === 'fail') this.#say.failed(code, detail)
     if (act !== 'ignore') this.#end()
   }
 
@@ -139,8 +119,8 @@ export class SessionIncomingAsk implements IncomingAsk {
   terms(terms: AskTerms): void {
     const act = this.#act({ type: 'terms' })
     if (act === 'ignore') return
-    if (act === 'accept-and-send') this.#accept(0)
-    this.#line.wire.send('terms', { ...terms, id: this.id })
+    if (act === 'accept-and-send') this.#say.accepted(0)
+    this.#say.terms(terms)
   }
 
   flushed(): Promise<void> {
@@ -158,14 +138,14 @@ export class SessionIncomingAsk implements IncomingAsk {
   }
 
   receipt(receipt: Uint8Array): void {
-    if (this.#act({ type: 'receipt' }) === 'send') this.#line.wire.send('receipt', { id: this.id, receipt })
+    if (this.#act({ type: 'receipt' }) === 'send') this.#say.receipt(receipt)
   }
 
   fail(code: RefusalCode, detail: string): void {
     if (this.#state.phase === 'ended') return
     this.flush()
     if (this.#act({ type: 'fail' }) === 'ignore') return
-    this.#line.wire.send('error', { id: this.id, code, detail: shortDetail(detail) })
+    this.#say.failed(code, detail)
     this.#end()
   }
 
@@ -177,7 +157,7 @@ export class SessionIncomingAsk implements IncomingAsk {
       if (!(error instanceof SwarmError)) throw error
       // The engine made what no message carries, e.g. a token of a kilobyte.
       this.#act({ type: 'fail' })
-      this.#line.wire.send('error', { id: this.id, code: 'ENGINE_FAILED', detail: shortDetail(error.message) })
+      this.#say.failed('ENGINE_FAILED', error.message)
       this.#stop(error)
     }
   }
@@ -239,14 +219,14 @@ export class SessionIncomingAsk implements IncomingAsk {
     if (now - this.#arrivedAt > this.limits.deadlineMs) {
       if (this.#act({ type: 'fail' }) === 'ignore') return
       const error = SwarmError.DEADLINE_EXCEEDED(this.limits.deadlineMs)
-      this.#line.wire.send('error', { id: this.id, code: error.code, detail: error.message })
+      this.#say.failed(error.code, error.message)
       return this.#stop(error)
     }
     const act = this.#act({ type: 'tick', waiting: !this.#outbox.isEmpty && this.#state.credit <= 0 })
-    if (act === 'renew') this.#line.wire.send('progress', this.#progress)
+    if (act === 'renew') this.#say.progress(this.#progress)
     if (act !== 'stalled') return
     const error = SwarmError.CONSUMER_STALLED(STALL_MS / 1000)
-    this.#line.wire.send('error', { id: this.id, code: error.code, detail: error.message })
+    this.#say.failed(error.code, error.message)
     this.#stop(error)
   }
 
@@ -263,26 +243,18 @@ export class SessionIncomingAsk implements IncomingAsk {
     const draft = this.#outbox.shift()
     if (!draft) return
     const { sequence } = this.#state
-    const sealed = this.#response.seal(frameMessage, draft.body, 'tokens', draft.index, sequence)
+    const sealed = this.#say.sealed(draft, sequence)
     const act = this.#act({ type: 'frame', count: draft.count, cost: frameCost(draft.count, sealed.byteLength) })
-    if (act === 'accept-and-send') this.#accept(0)
+    if (act === 'accept-and-send') this.#say.accepted(0)
     if (draft.body.kind === 'text') this.#progress = { kind: 'decoding', id: this.id }
-    this.#line.wire.send('tokens', { id: this.id, sequence, index: draft.index, sealed })
+    this.#say.frame(draft, sequence, sealed)
   }
 
   #sendEnd(ending: Finish): void {
     const { sequence } = this.#state
-    const { finish, stopText, usage, receipt } = ending
-    if (this.#act({ type: 'done', receipt: receipt ? 'with' : 'none' }) === 'accept-and-send') this.#accept(0)
-    this.#line.wire.send('done', {
-      id: this.id,
-      sequence,
-      finish,
-      usage,
-      providerMs: Math.max(0, Math.round(this.#line.now() - this.#arrivedAt)),
-      receipt,
-      sealed: this.#response.seal(endingMessage, { stopText }, 'done', 0, sequence),
-    })
+    const receipt = ending.receipt ? 'with' : 'none'
+    if (this.#act({ type: 'done', receipt }) === 'accept-and-send') this.#say.accepted(0)
+    this.#say.done(ending, sequence, this.#line.now() - this.#arrivedAt)
     this.#end()
   }
 
@@ -290,12 +262,8 @@ export class SessionIncomingAsk implements IncomingAsk {
     const act = this.#act({ type: 'progress', kind: progress.kind })
     if (act === 'ignore') return
     this.#progress = progress
-    if (act === 'accept-and-send') this.#accept(progress.kind === 'queued' ? progress.position : 0)
-    this.#line.wire.send('progress', progress)
-  }
-
-  #accept(queuePosition: number): void {
-    this.#line.wire.send('answer', { kind: 'accepted', id: this.id, queuePosition })
+    if (act === 'accept-and-send') this.#say.accepted(progress.kind === 'queued' ? progress.position : 0)
+    this.#say.progress(progress)
   }
 
   #act(event: Parameters<typeof stepIncoming>[1]): ReturnType<typeof stepIncoming>['act'] {

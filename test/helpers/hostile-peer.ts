@@ -10,13 +10,15 @@ import Protomux from 'protomux'
 import { boxKeyPair, signingKeyPair } from '../../swarm/crypto.js'
 import type { KeyPair } from '../../swarm/crypto.js'
 import { signOffer } from '../../swarm/offers/signed.js'
-import type { AskBody, Offer } from '../../swarm/port.js'
+import type { AskBody, AskKeys, Offer, OfferTerms } from '../../swarm/port.js'
 import { openAsk } from '../../swarm/sealing.js'
 import type { Party, ResponseSeal } from '../../swarm/sealing.js'
 import { MESSAGES, PROTOCOL } from '../../swarm/session/line.js'
 import type { Ask } from '../../swarm/wire/ask.js'
 import { decode, encode } from '../../swarm/wire/codec.js'
 import type { WireMessage } from '../../swarm/wire/codec.js'
+import type { Envelope } from '../../swarm/wire/offer.js'
+import { modelTopic } from '../../swarm/topics.js'
 import { NETWORK, terms } from './loopback-swarm.js'
 
 export type Name = keyof typeof MESSAGES
@@ -103,6 +105,7 @@ export interface Heard {
   readonly line: HostileLine
   readonly ask: Ask
   readonly body: AskBody
+  readonly keys: AskKeys
   readonly response: ResponseSeal
 }
 
@@ -117,11 +120,17 @@ export class HostilePeer {
   readonly box = boxKeyPair()
   /** A well-signed offer, whatever stands behind it. */
   readonly offer: Offer
+  readonly #envelope: Envelope
   #swarm: Hyperswarm
   #lines: HostileLine[] = []
   #waiting: ((line: HostileLine) => void)[] = []
 
-  constructor(bootstrap: readonly { readonly host: string; readonly port: number }[], network: Uint8Array = NETWORK) {
+  /** `over`: what it offers, e.g. a model that a daemon asks for, at a price. */
+  constructor(
+    bootstrap: readonly { readonly host: string; readonly port: number }[],
+    network: Uint8Array = NETWORK,
+    over: Partial<OfferTerms> = {},
+  ) {
     const keyPair = signingKeyPair()
     this.keyPair = keyPair
     this.network = network
@@ -134,11 +143,19 @@ export class HostilePeer {
     })
     const issued = Date.now()
     const dates = { issued, expires: issued + 600_000, withdrawn: false }
-    this.offer = signOffer({ ...terms(), boxKey: this.box.publicKey, ...dates }, keyPair, network).offer
+    const signed = signOffer({ ...terms(), ...over, boxKey: this.box.publicKey, ...dates }, keyPair, network)
+    this.offer = signed.offer
+    this.#envelope = signed.envelope
   }
 
   async listen(): Promise<void> {
     await this.#swarm.listen()
+  }
+
+  /** Is found under its model's topic, as a daemon looks for it. */
+  async announce(): Promise<void> {
+    const topic = modelTopic(this.network, this.offer.modelRoot, null)
+    await this.#swarm.join(topic, { client: false, server: true }).flushed()
   }
 
   /** Connects; null when the other side does not let it in. */
@@ -177,6 +194,7 @@ export class HostilePeer {
   async asked(): Promise<Heard> {
     const line = await this.connection()
     line.hello({ roles: ['provider'], network: this.network })
+    line.say('offers', { offers: [this.#envelope] })
     const hello = await line.hear('hello')
     const ask = await line.hear('ask')
     const party = { ...partyOf(line, hello.network), consumer: line.stream.remotePublicKey }

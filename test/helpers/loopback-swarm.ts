@@ -116,7 +116,7 @@ export function askKeys(boxKey: Uint8Array): AskKeys {
 }
 
 /** Answers with the prompt's own words, a token each. */
-export async function echo(ask: IncomingAsk): Promise<void> {
+export async function echo(ask: IncomingAsk, receipt: Uint8Array | null = null): Promise<void> {
   if (ask.body.kind !== 'generate' || ask.body.prompt.kind !== 'text') {
     return ask.refuse('UNSUPPORTED', 'the parrot repeats text')
   }
@@ -125,7 +125,7 @@ export async function echo(ask: IncomingAsk): Promise<void> {
   for (let index = ask.body.resume.length; index < words.length && !ask.signal.aborted; index++) {
     await ask.tokens({ index, tokens: [index], channel: 'text', text: `${words[index]} `, positions: null })
   }
-  ask.done('stop', null, { prompt: words.length, cached: 0, output: words.length, thought: 0 })
+  ask.done('stop', null, { prompt: words.length, cached: 0, output: words.length, thought: 0 }, receipt)
 }
 
 export interface Collected {

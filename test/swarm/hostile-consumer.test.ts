@@ -5,11 +5,13 @@ import b4a from 'b4a'
 import { randomBytes } from '../../swarm/crypto.js'
 import type { SwarmNode } from '../../swarm/node.js'
 import type { Offer } from '../../swarm/port.js'
-import { sealAsk } from '../../swarm/sealing.js'
+import type { Ask } from '../../swarm/wire/ask.js'
 import { SAMPLES } from '../fixtures/wire-samples.js'
+import { hostileAsk } from '../helpers/hostile-asker.js'
+import type { AskLie } from '../helpers/hostile-asker.js'
 import { HostilePeer, partyOf } from '../helpers/hostile-peer.js'
 import type { HostileLine, Name } from '../helpers/hostile-peer.js'
-import { askKeys, askOf, collect, echo, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
+import { askOf, collect, echo, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
 let swarm: LoopbackSwarm
@@ -41,25 +43,8 @@ async function connect(peer = liar()): Promise<{ readonly line: HostileLine; rea
   return { line, peer }
 }
 
-function ask(
-  line: HostileLine,
-  text = 'one two',
-  over: Partial<Parameters<typeof sealAsk>[0]> = {},
-  party = partyOf(line),
-): ReturnType<typeof sealAsk>['ask'] {
-  const head = {
-    id: randomBytes(16),
-    modelRoot: offer.modelRoot,
-    offerId: offer.id,
-    maxTokens: null,
-    maxCost: null,
-    deadlineMs: 10_000,
-    resume: 0,
-    credit: 512,
-    payment: null,
-    ...over,
-  }
-  return sealAsk(head, textBody(text), askKeys(offer.boxKey), party).ask
+function ask(line: HostileLine, text = 'one two', head: AskLie['head'] = {}, party = partyOf(line)): Ask {
+  return hostileAsk(line, offer, { body: textBody(text), head, party })
 }
 
 /** The session must end with this code. */
@@ -84,6 +69,8 @@ const NAMES: readonly Name[] = [
   'cancel',
   'challenge',
   'error',
+  'terms',
+  'receipt',
 ]
 
 for (const name of NAMES) {
