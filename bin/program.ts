@@ -34,6 +34,7 @@ const CATALOGUE: Readonly<Record<string, Entry>> = {
   doctor: { summary: 'check this machine and say what to do', load: () => import('./commands/doctor.js') },
   bootstrap: { summary: 'run a DHT bootstrap node for a private swarm', load: () => import('./commands/bootstrap.js') },
   chain: { summary: 'run a Solana chain of one’s own on this machine', load: () => import('./commands/chain.js') },
+  program: { summary: 'put swarmd’s program on a Solana chain', load: () => import('./commands/program.js') },
   demo: {
     summary: 'see it work: a whole private swarm on this machine',
     load: () => import('./commands/demo.js'),

@@ -34,6 +34,8 @@ export type Domain =
   | 'swarmd/1/journal'
   | 'swarmd/1/chain/blockhash'
   | 'swarmd/1/chain/treasury'
+  | 'swarmd/1/chain/program-key'
+  | 'swarmd/1/chain/buffer-key'
 
 const PREFIXES = new Map<Domain, Uint8Array>()
 

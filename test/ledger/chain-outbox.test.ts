@@ -17,7 +17,10 @@ const VALID = 150
 /** Blocks until what is confirmed is final. */
 const FINAL = 32
 /** What ends a process: no Error, so that nothing takes it for a failure of the network. */
-const DEATH = Symbol('death')
+const DEATH: unknown = Symbol('death')
+const die = async (): Promise<never> => {
+  throw DEATH
+}
 const REJECTED: Rejection = { instruction: 0, custom: 6060, name: 'VOUCHER_NOT_HIGHER', logs: [] }
 
 interface Sent {
@@ -41,7 +44,7 @@ class FakeChain implements OutboxChain {
 
   send(wire: Uint8Array): Promise<void> {
     const sent = JSON.parse(Buffer.from(wire).toString()) as Sent
-    if (this.send_ === 'dies before') return Promise.reject(DEATH as unknown as Error)
+    if (this.send_ === 'dies before') return die()
     const lives = this.senders.get(sent.signature) ?? new Set()
     this.senders.set(sent.signature, lives.add(this.life))
     if (this.send_ === 'lost') return Promise.reject(ChainError.RPC_TIMEOUT('fake', 1))
@@ -49,7 +52,7 @@ class FakeChain implements OutboxChain {
     this.#land(sent)
     if (this.send_ === 'twice') this.#land(sent)
     if (this.send_ === 'lands, answer lost') return Promise.reject(ChainError.RPC_UNREACHABLE('fake', 'dropped'))
-    if (this.send_ === 'dies after') return Promise.reject(DEATH as unknown as Error)
+    if (this.send_ === 'dies after') return die()
     return Promise.resolve()
   }
 
@@ -115,7 +118,7 @@ class FakeDisk implements OutboxJournal {
     }
     if (!last) return Promise.resolve()
     this.dies = null
-    return Promise.reject(DEATH as unknown as Error)
+    return die()
   }
 
   close(): Promise<void> {
@@ -244,6 +247,26 @@ test('after a restart what was submitted is only asked for, what was prepared is
   assert.deepEqual([...world.chain.senders.keys()], ['signature 1'])
   await world.settle()
   world.check()
+})
+
+test('an error that is not final is no success; the last block that could hold it has to be final', () => {
+  const entry: OutboxEntry = {
+    id: 'x',
+    signature: 'x',
+    wire: '',
+    lastValidBlockHeight: 100,
+    purpose: {},
+    preparedAt: 0,
+    missing: 0,
+    failure: null,
+    phase: 'submitted',
+  }
+  const seen = (level: 'confirmed' | 'finalized') =>
+    step(entry, { type: 'sighting', finalHeight: 90, status: { level, rejection: REJECTED } })
+  assert.deepEqual([seen('confirmed').phase, seen('finalized').phase], ['submitted', 'failed'])
+  const absent = (from: OutboxEntry, finalHeight: number) => step(from, { type: 'sighting', finalHeight, status: null })
+  assert.equal(absent(absent(entry, 100), 100), entry)
+  assert.equal(absent(absent(entry, 101), 101).phase, 'failed')
 })
 
 test('the same intention is taken once, and only what has not been sent may be submitted', async () => {
