@@ -3,15 +3,16 @@
  * edges. The general refusals are in program-calls.ts.
  */
 import assert from 'node:assert/strict'
-import { Ed25519Program, PublicKey, SystemProgram, TransactionInstruction } from '@solana/web3.js'
+import type { TransactionInstruction } from '@solana/web3.js'
+import { Ed25519Program, PublicKey, SystemProgram } from '@solana/web3.js'
 import { lamports } from '../../ledger/amount.js'
 import { CHANNEL, ORDER, ORDER_PHASE, PROVIDER, STAKE } from '../../ledger/chain/layout/accounts.js'
 import { programDataAddress, UPGRADEABLE_LOADER } from '../../ledger/chain/layout/addresses.js'
-import * as channels from '../../ledger/chain/layout/channel-instructions.js'
+import type * as channels from '../../ledger/chain/layout/channel-instructions.js'
 import { ORDER_OPEN } from '../../ledger/chain/layout/order-instructions.js'
 import * as providers from '../../ledger/chain/layout/provider-instructions.js'
 import { voucherSignatures } from '../../ledger/chain/layout/voucher-signatures.js'
-import { withData, withExtra, withMeta } from './program-calls.js'
+import { withData, withExtra, withKeys, withMeta } from './program-calls.js'
 import type { Case, Expected } from './program-calls.js'
 import { DAY, DEPOSIT, MODEL } from './program-stage.js'
 import type { Stage } from './program-stage.js'
@@ -102,6 +103,58 @@ const CONFIGS: readonly Case[] = [
   one('the treasury as the pool', 'ok', (stage) => stage.update({ pool: stage.key('treasury') })),
   one('a config by somebody else', 'NOT_ADMIN', (stage) => stage.update({}, 'mallory')),
 ]
+
+const EXACT: readonly Case[] = [
+  one('a loader account that ends with its authority', 'ok', (stage) => {
+    programData(stage, (data) => data.slice(0, 45))
+    return stage.init()
+  }),
+  one('a treasury with exactly its rent', 'ok', (stage) =>
+    stage.update({ treasury: stage.world.fund('lean', 890_880n) }),
+  ),
+  one('sixteen accounts', 'ED25519_COUNT', (stage) => {
+    stage.must(stage.open())
+    const [signed, settle] = stage.settle()
+    return [signed, Array.from({ length: 9 }, () => stage.channel()).reduce(withExtra, settle)]
+  }),
+  one('a sum that is the largest there is', 'ok', (stage) => {
+    stage.must(stage.open())
+    earned(stage, MAX - 500n)
+    return stage.settle()
+  }),
+  one('a channel that holds exactly what it pays', 'ok', (stage) => {
+    stage.must(stage.open())
+    holding(stage, 500n)
+    return stage.settle()
+  }),
+  one('a settlement without its channels', 'BAD_ACCOUNT_COUNT', (stage) => {
+    const [signed, settle] = stage.settle()
+    return [signed, withKeys(settle, settle.keys.slice(0, 6))]
+  }),
+  one('a settlement with a channel that is not writable', 'NOT_WRITABLE', (stage) => {
+    stage.must(stage.open())
+    const [signed, settle] = stage.settle()
+    return [signed, withMeta(settle, 6, { isWritable: false })]
+  }),
+  one('a refund without the payer', 'BAD_ACCOUNT_COUNT', (stage) => {
+    stage.must(stage.openOrder())
+    stage.world.wait(101n)
+    const it = stage.refund('mallory')
+    return withKeys(it, it.keys.slice(0, 2))
+  }),
+]
+
+function holding(stage: Stage, amount: bigint): void {
+  const stored = stage.world.account(stage.channel())
+  if (stored) stage.world.put(stage.channel(), { ...stored, lamports: amount })
+}
+
+function earned(stage: Stage, settled: bigint): void {
+  const stored = stage.world.account(stage.provider())
+  const provider = stage.world.read(PROVIDER, stage.provider())
+  const data = PROVIDER.encode({ ...provider, settled: lamports(settled) })
+  if (stored) stage.world.put(stage.provider(), { ...stored, data })
+}
 
 const PROVIDERS: readonly Case[] = [
   one('a box key of zeros', 'ZERO_KEY', (stage) =>
@@ -335,19 +388,12 @@ const SETTLING: readonly Case[] = [
   }),
   one('a channel that holds less than it should', 'NOT_COVERED', (stage) => {
     stage.must(stage.open())
-    const stored = stage.world.account(stage.channel())
-    if (stored) stage.world.put(stage.channel(), { ...stored, lamports: 449n })
+    holding(stage, 449n)
     return stage.settle()
   }),
   one('a provider that has earned everything there is', 'OVERFLOW', (stage) => {
     stage.must(stage.open())
-    const stored = stage.world.account(stage.provider())
-    const provider = stage.world.read(PROVIDER, stage.provider())
-    if (stored)
-      stage.world.put(stage.provider(), {
-        ...stored,
-        data: PROVIDER.encode({ ...provider, settled: lamports(MAX - 499n) }),
-      })
+    earned(stage, MAX - 499n)
     return stage.settle()
   }),
 ]
@@ -672,5 +718,5 @@ const STAKES: readonly Case[] = [
 ]
 
 export function attacks(): readonly Case[] {
-  return [GENERAL, CONFIGS, PROVIDERS, OPENING, SETTLING, CLOSING, ORDERS, STAKES].flat()
+  return [GENERAL, EXACT, CONFIGS, PROVIDERS, OPENING, SETTLING, CLOSING, ORDERS, STAKES].flat()
 }

@@ -37,7 +37,10 @@ export const CALLS: Readonly<Record<string, (stage: Stage) => readonly Transacti
   provider_update: (stage) => [providers.updateProvider(stage.program, stage.identity('pat'))],
   provider_close: (stage) => [providers.closeProvider(stage.program, { authority: stage.key('pat') })],
   provider_checkpoint: (stage) => [stage.checkpoint(5n)],
-  offer_set: (stage) => [stage.setOffer()],
+  offer_set(stage) {
+    stage.must(stage.setOffer())
+    return [stage.setOffer()]
+  },
   offer_close(stage) {
     stage.must(stage.setOffer())
     return [stage.closeOffer()]
@@ -96,7 +99,7 @@ export const CALLS: Readonly<Record<string, (stage: Stage) => readonly Transacti
 const CREATES: Readonly<Record<string, readonly [string, (stage: Stage) => readonly TransactionInstruction[]]>> = {
   config_init: ['config', CALLS['config_init'] ?? (() => [])],
   provider_register: ['provider', CALLS['provider_register'] ?? (() => [])],
-  offer_set: ['offer', CALLS['offer_set'] ?? (() => [])],
+  offer_set: ['offer', (stage) => [stage.setOffer()]],
   channel_open: ['channel', CALLS['channel_open'] ?? (() => [])],
   order_open: ['order', CALLS['order_open'] ?? (() => [])],
   stake_deposit: ['stake', (stage) => [stage.depositStake()]],
@@ -138,13 +141,15 @@ export function generalCases(): Case[] {
       }
       if (access.endsWith('writable')) {
         const readonly: Change = (it) => withMeta(it, index, { isWritable: false })
-        cases.push(changed(`${account} is not writable`, 'NOT_WRITABLE', readonly))
+        // To replace an offer costs its owner nothing.
+        const expected = name === 'offer_set' && account === 'authority' ? 'ok' : 'NOT_WRITABLE'
+        cases.push(changed(`${account} is not writable`, expected, readonly))
       }
       if (account === 'systemProgram') {
         const other: Change = (it, stage) => withMeta(it, index, { pubkey: stage.key('mallory') })
         cases.push(changed('another system program', 'WRONG_PROGRAM', other))
       }
-      const isNew = CREATES[name]?.[0] === account && name !== 'stake_deposit'
+      const isNew = CREATES[name]?.[0] === account && name !== 'stake_deposit' && name !== 'offer_set'
       if (OURS.includes(account) && !isNew) cases.push(...foreign(account, index, changed))
     })
     const creates = CREATES[name]
@@ -197,6 +202,11 @@ function foreign(
       `${account} longer than it should be`,
       'WRONG_LENGTH',
       rewrite((data) => Uint8Array.of(...data, 0)),
+    ),
+    changed(
+      `${account} with nothing but a header`,
+      'WRONG_LENGTH',
+      rewrite((data) => data.slice(0, 8)),
     ),
     changed(
       `${account} with less than a header`,

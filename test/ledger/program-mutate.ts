@@ -1,5 +1,5 @@
 /**
- * `npm run program:mutate`: takes out each check of the C sources in turn, moves each comparison by one, builds, and runs
+ * `npm run program:mutate [-- file.c …]`: takes out each check of the C sources in turn, moves each comparison by one, builds, and runs
  * the cases until one fails. Whatever survives is printed and makes the exit code 1.
  *
  * A check is `CHECK(condition, ERROR)` or `TRY(function that only checks)`: see program.h.
@@ -20,7 +20,13 @@ interface Mutant {
 /**
  * Survivors that change nothing that anyone could see, each with its reason. `file: change`, as printed.
  */
-const EQUIVALENT: Readonly<Record<string, string>> = {}
+const FIRST =
+  'the first instruction reads the head of the sysvar as if it were one; bytes that then look like the Ed25519 program ' +
+  'would have to lie beyond the longest transaction'
+const EQUIVALENT: Readonly<Record<string, string>> = {
+  'voucher.c: without CHECK(running > 0, ED25519_MISSING);': FIRST,
+  'voucher.c: >= for > in CHECK(running > 0, ED25519_MISSING);': FIRST,
+}
 
 const QUIET = '#pragma clang diagnostic ignored "-Weverything"\n'
 const SOURCES = await programSources()
@@ -67,7 +73,8 @@ async function killer({ file, sources }: Mutant): Promise<string | null> {
   return null
 }
 
-const all = mutants(SOURCES)
+const wanted = process.argv.slice(2)
+const all = mutants(SOURCES).filter(({ file }) => wanted.length === 0 || wanted.includes(file))
 const survivors: string[] = []
 for (const mutant of all) {
   const by = await killer(mutant)

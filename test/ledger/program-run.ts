@@ -82,38 +82,43 @@ function patched(image: Uint8Array, from: PublicKey, to: PublicKey): Uint8Array 
   return out
 }
 
-/** At `at` stands the offset of the key or the message; moved by `by`, its last byte lies beyond the end. */
-function beyond(title: string, at: number, expected: Expected, by: number): Case {
+/** At `at` stands the offset of the key or the message. A copy of that is put last and named, `by` bytes too far. */
+function atTheEnd(title: string, at: 6 | 10, expected: Expected, by: number): Case {
   return {
     title,
     expected,
     act(stage) {
       stage.must(stage.open())
       const it = voucherSignatures([stage.voucher({})])
-      // The voucher's bytes come last, so the instruction ends where the message ends; the key moves there too.
-      const data = Buffer.from(it.data)
-      const size = at === 6 ? 32 : 50
-      data.copy(data, data.length - size, data.readUInt16LE(at), data.readUInt16LE(at) + size)
-      data.writeUInt16LE(data.length - size + by, at)
+      const from = it.data.readUInt16LE(at)
+      const data = Buffer.concat([it.data, it.data.subarray(from, from + (at === 6 ? 32 : 50))])
+      data.writeUInt16LE(it.data.length + by, at)
+      return [credulous(data), stage.settle()[1]]
+    },
+  }
+}
+
+function bare(title: string, expected: Expected, length: number): Case {
+  return {
+    title,
+    expected,
+    act(stage) {
+      stage.must(stage.open())
+      const data = Buffer.alloc(length)
+      data[0] = 1
       return [credulous(data), stage.settle()[1]]
     },
   }
 }
 
 const BOUNDS: readonly Case[] = [
-  beyond('a message that ends at the end', 10, 'ok', 0),
-  beyond('a message that ends beyond', 10, 'ED25519_BOUNDS', 1),
-  beyond('a message far beyond', 10, 'ED25519_BOUNDS', 60_000),
-  beyond('a key that ends beyond', 6, 'ED25519_BOUNDS', 1),
-  {
-    title: 'offsets that are cut off',
-    expected: 'ED25519_BOUNDS',
-    act(stage) {
-      stage.must(stage.open())
-      const it = voucherSignatures([stage.voucher({})])
-      return [credulous(it.data.subarray(0, 15)), stage.settle()[1]]
-    },
-  },
+  atTheEnd('a message that ends at the end', 10, 'ok', 0),
+  atTheEnd('a message that ends beyond', 10, 'ED25519_BOUNDS', 1),
+  atTheEnd('a message far beyond', 10, 'ED25519_BOUNDS', 60_000),
+  atTheEnd('a key that ends at the end', 6, 'ok', 0),
+  atTheEnd('a key that ends beyond', 6, 'ED25519_BOUNDS', 1),
+  bare('offsets that are cut off', 'ED25519_BOUNDS', 15),
+  bare('offsets and nothing else', 'ED25519_INDEX', 16),
 ]
 
 function credulous(data: Buffer): TransactionInstruction {

@@ -47,7 +47,8 @@ export class World {
   /** `svm`: one with special features; without, everything is as on a cluster, but that signatures are not checked. */
   constructor(image: Uint8Array, svm = new LiteSVM()) {
     this.svm = svm.withSigverify(false).withBlockhashCheck(false).withTransactionHistory(0n)
-    this.program = this.key('program')
+    // Behind the data of an instruction lies the program's key: read as data, this one would be a real instruction.
+    this.program = new PublicKey(this.pair('program').publicKey.with(0, 0x33))
     this.relay = this.key('relay')
     this.svm.addProgram(address(this.program), image)
     this.put(this.relay, { lamports: 1_000_000n * SOL, data: new Uint8Array(), owner: PublicKey.default })
