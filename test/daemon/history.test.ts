@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import test from 'node:test'
+import type { TestContext } from 'node:test'
+import fc from 'fast-check'
+import { History } from '../../daemon/history/history.js'
+import { HistoryError } from '../../daemon/history/errors.js'
+import type { Detail, HistoryItem, Row, Summary } from '../../daemon/history/items.js'
+import { ModelNames } from '../../daemon/history/model-names.js'
+import { parseHistoryRequest } from '../../daemon/history/request.js'
+import type { HistoryRequest } from '../../daemon/history/request.js'
+import { verifyFile } from '../../daemon/history/verify-file.js'
+import { Identity } from '../../daemon/identity.js'
+import { LedgerStore } from '../../ledger/store/store.js'
+import { chat, record } from '../helpers/exchanges.js'
+import type { Said } from '../helpers/exchanges.js'
+import { folderOf } from '../ledger/folder.js'
+import { CONSUMER, filled, PROVIDER } from '../ledger/sample.js'
+
+const IDENTITY = new Identity(filled(32, 77))
+const ROOT = Buffer.from(filled(32, 10)).toString('hex')
+
+interface Kept {
+  readonly store: LedgerStore
+  readonly names: ModelNames
+  readonly folder: string
+  ask(request: HistoryRequest, signal?: AbortSignal): Promise<Answer>
+}
+
+interface Answer {
+  readonly rows: readonly Row[]
+  readonly detail: Detail | null
+  readonly text: string
+  readonly summary: Summary | null
+}
+
+async function kept(t: TestContext, said: readonly Said[]): Promise<Kept> {
+  const folder = folderOf(t)
+  const store = await LedgerStore.open(folder, IDENTITY.store())
+  const names = await ModelNames.open(join(folder, 'names'))
+  await record(store, IDENTITY.box().publicKey, said)
+  t.after(async () => {
+    await names.close()
+    await store.close()
+  })
+  const history = new History({ store: () => Promise.resolve(store), keys: IDENTITY, names, copies: null })
+  const ask = async (request: HistoryRequest, signal = new AbortController().signal): Promise<Answer> => {
+    const items: HistoryItem[] = []
+    for await (const item of history.run(JSON.parse(JSON.stringify(request)), signal)) items.push(item)
+    return {
+      rows: items.flatMap((item) => ('row' in item ? [item.row] : [])),
+      detail: items.flatMap((item) => ('detail' in item ? [item.detail] : []))[0] ?? null,
+      text: items.map((item) => ('text' in item ? item.text : '')).join(''),
+      summary: items.flatMap((item) => ('summary' in item ? [item.summary] : []))[0] ?? null,
+    }
+  }
+  return { store, names, folder, ask }
+}
+
+const ALL = { selection: {}, limit: null } as const
+
+test('a listing is newest first, page after page, as far as was asked', async (t) => {
+  const { ask } = await kept(
+    t,
+    Array.from({ length: 130 }, () => ({})),
+  )
+  const all = await ask({ op: 'list', ...ALL })
+  assert.deepEqual(
+    all.rows.map(({ position }) => position),
+    Array.from({ length: 130 }, (_, i) => 129 - i),
+  )
+  const some = await ask({ op: 'list', selection: {}, limit: 70 })
+  assert.deepEqual([some.rows.length, some.summary?.count], [70, 70])
+})
+
+test('what is listed is chosen by model, peer, kind, side and time, by the first digits or a name', async (t) => {
+  const other = filled(32, 0xab)
+  const { ask, names } = await kept(t, [
+    {},
+    { changes: { modelRoot: other } },
+    { role: 'provider' },
+    { changes: { kind: 'completion' } },
+    { changes: { times: { asked: 5000, firstToken: 6000, done: 7000 } } },
+  ])
+  const positions = async (selection: object): Promise<readonly number[]> =>
+    (await ask({ op: 'list', selection, limit: null })).rows.map(({ position }) => position)
+  assert.deepEqual(await positions({ model: 'ab' }), [1])
+  assert.deepEqual(await positions({ model: ROOT }), [4, 3, 2, 0])
+  await names.learn('ab'.repeat(32), 'Qwen3-8B:q4')
+  assert.deepEqual(await positions({ model: 'qwen3' }), [1])
+  assert.deepEqual(await positions({ peer: Buffer.from(PROVIDER.publicKey).toString('hex').slice(0, 8) }), [4, 3, 1, 0])
+  assert.deepEqual(await positions({ peer: Buffer.from(CONSUMER.publicKey).toString('hex') }), [2])
+  assert.deepEqual(await positions({ kind: 'completion' }), [3])
+  assert.deepEqual(await positions({ role: 'provider' }), [2])
+  assert.deepEqual(await positions({ until: 7000 }), [4])
+  assert.deepEqual(await positions({ since: 7001 }), [3, 2, 1, 0])
+  await assert.rejects(positions({ model: 'zebra' }), { code: 'HISTORY_NOT_FOUND' })
+  await assert.rejects(positions({ peer: '' }), { code: 'HISTORY_BAD_REQUEST' })
+})
+
+test('digits that fit several ids are refused, all of them or one id alone is found', async (t) => {
+  const { ask } = await kept(t, [{}, {}])
+  const [row] = (await ask({ op: 'list', ...ALL })).rows
+  assert.ok(row)
+  await assert.rejects(ask({ op: 'show', id: '00' }), { code: 'HISTORY_AMBIGUOUS' })
+  assert.equal((await ask({ op: 'show', id: row.id.toUpperCase() })).detail?.id, row.id)
+  await assert.rejects(ask({ op: 'show', id: 'ffff' }), { code: 'HISTORY_NOT_FOUND' })
+})
+
+test('a search finds words in prompts and answers, whatever their case, newest first, with some words around', async (t) => {
+  const { ask, store } = await kept(t, [
+    { question: 'What is a FJORD?', answer: 'A long inlet.' },
+    { question: 'And this?', answer: `${'x '.repeat(90)}the Sognefjord\n\u0007is long${' y'.repeat(90)}` },
+    { question: 'Nothing', answer: 'of it' },
+    { body: { kind: 'embed', inputs: ['fjord', [1]] }, response: { kind: 'embed', finish: 'stop', vectors: [] } },
+  ])
+  const { rows, summary } = await ask({ op: 'search', text: 'Fjord', ...ALL })
+  assert.deepEqual(
+    rows.map(({ position }) => position),
+    [3, 1, 0],
+  )
+  assert.equal(rows[1]?.excerpt?.includes('the Sognefjord is long'), true)
+  assert.match(rows[1]?.excerpt ?? '', /^….*…$/)
+  assert.equal(summary?.count, 3)
+  assert.equal((await ask({ op: 'search', text: 'fjord', selection: {}, limit: 1 })).rows.length, 1)
+  await store.forget([1])
+  assert.deepEqual((await ask({ op: 'search', text: 'fjord', ...ALL })).rows.length, 2)
+})
+
+test('a search ends between two pages when it is aborted', async (t) => {
+  const { ask } = await kept(
+    t,
+    Array.from({ length: 60 }, () => ({})),
+  )
+  const abort = new AbortController()
+  abort.abort(new Error('enough'))
+  await assert.rejects(ask({ op: 'search', text: 'x', ...ALL }, abort.signal), /enough/)
+})
+
+test('one transaction is shown with its content and with what was verified', async (t) => {
+  const { ask } = await kept(t, [{ question: 'Why?', answer: 'Because.' }])
+  const { detail, text } = await ask({ op: 'show', id: '00' })
+  assert.ok(detail)
+  assert.deepEqual([detail.holds, detail.agreed, detail.content], [true, true, 'kept'])
+  assert.deepEqual(
+    detail.checks.map(({ name, result }) => `${name}: ${result}`),
+    ['provider signature: good', 'consumer signature: good', 'statement: good', 'content: good'],
+  )
+  const { request, response } = JSON.parse(text) as { request: Record<string, unknown>; response: { text: string } }
+  assert.equal(response.text, 'Because.')
+  assert.deepEqual(request['prompt'], { kind: 'chat', messages: [{ role: 'user', content: 'Why?' }] })
+  assert.equal(request['maxTokens'], 64)
+})
+
+test('an exported proof is checked with nothing but the file, with and without the content', async (t) => {
+  const { ask, store } = await kept(t, [{ question: 'Why?', answer: 'Because.' }])
+  const open = verifyFile((await ask({ op: 'proof', id: '00', content: true })).text)
+  assert.ok(open.detail.agreed)
+  assert.match(open.exchange ?? '', /Because\./)
+  assert.ok(open.proven.some((sentence) => /request and the answer/.test(sentence)))
+  const closed = await ask({ op: 'proof', id: '00', content: false })
+  assert.ok(!closed.text.includes('Because'))
+  const told = verifyFile(closed.text)
+  assert.equal(told.exchange, null)
+  assert.ok(told.unproven.some((sentence) => /What was asked/.test(sentence)))
+  const changed = JSON.parse(closed.text) as { transaction: string }
+  const bytes = Buffer.from(changed.transaction, 'base64')
+  bytes[60] = (bytes[60] ?? 0) ^ 1
+  const forged = verifyFile(JSON.stringify({ ...changed, transaction: bytes.toString('base64') }))
+  assert.deepEqual([forged.detail.holds, forged.proven.length], [false, 0])
+  await store.forget([0])
+  await assert.rejects(ask({ op: 'proof', id: '00', content: true }), {
+    code: 'HISTORY_NO_CONTENT',
+    message: /forgotten/,
+  })
+})
+
+test('the export for fine-tuning holds whole answers to what this node asked, and counts what it leaves out', async (t) => {
+  const { ask, store } = await kept(t, [
+    { question: 'Kept "quoted"\n?', answer: 'Yes\u2028.' },
+    { question: 'Theirs', role: 'provider' },
+    { body: chat('Rest', [4]), answer: 'the rest' },
+    {
+      question: 'Cut',
+      response: { kind: 'generate', finish: 'lost', stopText: null, thought: '', text: 'Cu', tokens: [1] },
+    },
+    { body: { ...chat('x'), prompt: { kind: 'text', text: 'Once' } } as Said['body'] & object, answer: ' upon' },
+    { question: 'Gone' },
+  ])
+  await store.forget([5])
+  const { text, summary } = await ask({ op: 'export', format: 'jsonl', ...ALL })
+  assert.deepEqual(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+    [
+      {
+        messages: [
+          { role: 'user', content: 'Once' },
+          { role: 'assistant', content: ' upon' },
+        ],
+      },
+      {
+        messages: [
+          { role: 'user', content: 'Kept "quoted"\n?' },
+          { role: 'assistant', content: 'Yes\u2028.' },
+        ],
+      },
+    ],
+  )
+  assert.deepEqual(summary, {
+    count: 2,
+    skipped: {
+      'content forgotten': 1,
+      'an answer that was cut': 1,
+      'the rest of an answer that another provider began': 1,
+    },
+  })
+  const theirs = await ask({ op: 'export', format: 'jsonl', selection: { role: 'provider' }, limit: null })
+  assert.match(theirs.text, /Theirs/)
+})
+
+test('the table has exact whole amounts, and no cell that a spreadsheet would compute', async (t) => {
+  const { ask, names, store } = await kept(t, [{}])
+  await names.learn(ROOT, '=HYPERLINK("x"),y')
+  const { text } = await ask({ op: 'export', format: 'csv', ...ALL })
+  const [header = '', line = '', rest] = text.split('\r\n')
+  assert.equal(rest, '')
+  const columns = header.split(',')
+  assert.match(line, /,"'=HYPERLINK\(""x""\),y",/)
+  const cells = line.replace(/"(?:[^"]|"")*"/, 'name').split(',')
+  const cell = (name: string): string => cells[columns.indexOf(name)] ?? ''
+  const { statement } = (await store.get(0)).transaction
+  assert.equal(cell('cost_microlamports'), String(statement.cost))
+  assert.equal(cell('channel_sum_lamports'), String((statement.cumulative + 999_999n) / 1_000_000n))
+  assert.equal(cells.length, columns.length)
+})
+
+test('forgetting destroys the content of every entry with that id, and says so', async (t) => {
+  const { ask, store } = await kept(t, [{ question: 'Secret?' }])
+  await ask({ op: 'forget', id: '00' })
+  assert.equal((await ask({ op: 'show', id: '00' })).detail?.content, 'forgotten')
+  assert.equal(await store.contentState(await store.get(0)), 'forgotten')
+})
+
+test('pruning by size clears the oldest contents and counts them', async (t) => {
+  const { ask } = await kept(t, [{}, {}, {}])
+  const before = await ask({ op: 'prune', keepBytes: 10_000_000 })
+  assert.equal(before.summary?.count, 0)
+  const { summary } = await ask({ op: 'prune', keepBytes: 0 })
+  assert.ok((summary?.count ?? 0) >= 3)
+  assert.equal((await ask({ op: 'show', id: '000000' + '01' })).detail?.content, 'pruned')
+})
+
+test('verifying says how many hold, and names the place of a fault', async (t) => {
+  const { ask, store } = await kept(t, [{}, {}])
+  const good = await ask({ op: 'verify' })
+  assert.equal((good.summary?.report as { faultCount: number }).faultCount, 0)
+  const { transaction, role, times } = await store.get(1)
+  const bad = { ...transaction, providerSignature: filled(64, 3) }
+  await store.append({ role, times, transaction: bad, ciphertext: null })
+  const { faults } = (await ask({ op: 'verify' })).summary?.report as { faults: { position: number; what: string }[] }
+  assert.ok(faults.some(({ position, what }) => position === 2 && what === 'signature'))
+})
+
+test('a log comes back from a folder with a copy, and from nothing else', async (t) => {
+  const source = await kept(t, [{ question: 'Still there?' }, {}])
+  await source.store.close()
+  const target = await kept(t, [])
+  await assert.rejects(target.ask({ op: 'restore', from: null }), { code: 'HISTORY_NO_COPY' })
+  await assert.rejects(target.ask({ op: 'restore', from: folderOf(t) }), { code: 'HISTORY_NO_COPY' })
+  const { summary } = await target.ask({ op: 'restore', from: source.folder })
+  assert.equal(summary?.count, 2)
+  assert.equal((await target.ask({ op: 'search', text: 'still there', ...ALL })).rows.length, 1)
+  await record(target.store, IDENTITY.box().publicKey, [{}])
+  await assert.rejects(target.ask({ op: 'restore', from: source.folder }), { code: 'STORE_FORKED' })
+  await record(target.store, IDENTITY.box().publicKey, [{}])
+  assert.equal(target.store.length, 4, 'a refused restore stops nobody from appending')
+})
+
+test('the copy of another seed brings nothing back, and the ledger stays usable', async (t) => {
+  const stranger = folderOf(t)
+  const theirs = await LedgerStore.open(stranger, filled(32, 5))
+  await record(theirs, IDENTITY.box().publicKey, [{}])
+  await theirs.close()
+  const { ask, store } = await kept(t, [])
+  await assert.rejects(ask({ op: 'restore', from: stranger }), { code: 'HISTORY_NO_COPY' })
+  await record(store, IDENTITY.box().publicKey, [{}])
+  assert.equal(store.length, 1)
+})
+
+test('any JSON is a question or is refused with its code', () => {
+  const field = fc.constantFrom('op', 'selection', 'limit', 'text', 'id', 'format', 'before', 'keepBytes', 'from')
+  const op = fc.constantFrom('list', 'search', 'show', 'proof', 'export', 'prune', 'forget', 'verify', 'restore')
+  const request = fc
+    .tuple(op, fc.dictionary(field, fc.jsonValue(), { maxKeys: 5 }))
+    .map(([name, fields]) => ({ selection: {}, ...fields, op: name }))
+  let read = 0
+  fc.assert(
+    fc.property(fc.oneof(request, fc.jsonValue()), (raw) => {
+      try {
+        const parsed = parseHistoryRequest(raw)
+        read++
+        assert.deepEqual(parseHistoryRequest(JSON.parse(JSON.stringify(parsed))), parsed)
+      } catch (error) {
+        assert.ok(error instanceof HistoryError && error.code === 'HISTORY_BAD_REQUEST', String(error))
+      }
+    }),
+    { numRuns: 500 },
+  )
+  assert.ok(read > 0)
+})
