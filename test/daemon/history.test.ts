@@ -57,6 +57,11 @@ async function kept(t: TestContext, said: readonly Said[]): Promise<Kept> {
   return { store, names, folder, ask }
 }
 
+function reportOf({ summary }: Answer): { faultCount: number; faults: { position: number; what: string }[] } {
+  assert.ok(summary?.report)
+  return summary.report as ReturnType<typeof reportOf>
+}
+
 const ALL = { selection: {}, limit: null } as const
 
 test('a listing is newest first, page after page, as far as was asked', async (t) => {
@@ -256,11 +261,11 @@ test('pruning by size clears the oldest contents and counts them', async (t) => 
 test('verifying says how many hold, and names the place of a fault', async (t) => {
   const { ask, store } = await kept(t, [{}, {}])
   const good = await ask({ op: 'verify' })
-  assert.equal((good.summary?.report as { faultCount: number }).faultCount, 0)
+  assert.equal(reportOf(good).faultCount, 0)
   const { transaction, role, times } = await store.get(1)
   const bad = { ...transaction, providerSignature: filled(64, 3) }
   await store.append({ role, times, transaction: bad, ciphertext: null })
-  const { faults } = (await ask({ op: 'verify' })).summary?.report as { faults: { position: number; what: string }[] }
+  const { faults } = reportOf(await ask({ op: 'verify' }))
   assert.ok(faults.some(({ position, what }) => position === 2 && what === 'signature'))
 })
 
