@@ -195,8 +195,8 @@ export class LlamaEngine implements Engine {
       const request = this.#queue.next()
       if (request === null) break
       this.#active.set(request.id, request)
-      const { party: _, ...job } = request.job
-      this.#host?.send({ type: 'generate', id: request.id, job, credit: WINDOW })
+      const { party: _, hold, ...job } = request.job
+      this.#host?.send({ type: 'generate', id: request.id, job, credit: WINDOW, held: hold !== undefined })
     }
     for (const [position, request] of this.#queue.order().entries()) request.feed.push({ type: 'queued', position })
   }
@@ -216,7 +216,13 @@ export class LlamaEngine implements Engine {
       case 'failed':
         this.#replies.settle(message)
         return
-      case 'admitted':
+      case 'admitted': {
+        const { id, ...event } = message
+        const request = this.#active.get(id)
+        request?.feed.push(event)
+        if (request?.job.hold) this.#hold(request, request.job.hold)
+        return
+      }
       case 'prefill':
       case 'tokens': {
         const { id, ...event } = message
@@ -240,6 +246,13 @@ export class LlamaEngine implements Engine {
       case 'pong':
         return
     }
+  }
+
+  #hold(request: Request, hold: () => Promise<void>): void {
+    hold().then(
+      () => this.#active.has(request.id) && this.#host?.send({ type: 'go', id: request.id }),
+      (error: unknown) => this.#drop(request, error instanceof EngineError ? error : EngineError.CANCELLED()),
+    )
   }
 
   #over(id: number, error: EngineError | null): void {

@@ -111,6 +111,8 @@ export class MockEngine implements Engine {
     yield* this.#admit(job.party, stop)
     try {
       yield { type: 'admitted', promptTokens, cachedTokens: 0 }
+      await job.hold?.()
+      throwIfStopped(stop)
       yield* this.#prefill(promptTokens, stop)
       yield* this.#answer(job, promptTokens, stop)
     } finally {

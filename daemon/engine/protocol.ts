@@ -31,14 +31,20 @@ export type ToChild =
   | {
       readonly type: 'generate'
       readonly id: number
-      readonly job: Omit<GenerateJob, 'party'>
+      readonly job: HostJob
       readonly credit: number
+      /** Nothing is computed before `go`. */
+      readonly held: boolean
     }
+  | { readonly type: 'go'; readonly id: number }
   | { readonly type: 'credit'; readonly id: number; readonly events: number }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'embed'; readonly id: number; readonly inputs: readonly (string | readonly number[])[] }
   | { readonly type: 'ping' }
   | { readonly type: 'close' }
+
+/** A job as it travels to the child: functions stay behind. */
+export type HostJob = Omit<GenerateJob, 'party' | 'hold'>
 
 export interface LoadedFacts {
   readonly contextLength: number

@@ -1,7 +1,7 @@
 /** One request on one slot: read the prompt in chunks, then draw token after token until it ends. */
 import type { Token } from 'node-llama-cpp'
-import type { GenerateJob, Position } from '../port.js'
-import type { FromChild } from '../protocol.js'
+import type { Position } from '../port.js'
+import type { FromChild, HostJob } from '../protocol.js'
 import { CANDIDATES } from '../sampler/candidates.js'
 import { IcdfSampler, KEPT_TOP } from '../sampler/icdf.js'
 import { AnswerText } from '../text/answer.js'
@@ -14,13 +14,17 @@ import type { Slot } from './slot-table.js'
 
 export interface GenerationOptions {
   readonly id: number
-  readonly job: Omit<GenerateJob, 'party'>
+  readonly job: HostJob
   readonly prompt: Prompt
   readonly slot: Slot
   readonly loaded: LoadedModel
   readonly resume: 'decode' | 'prefill'
   readonly signal: AbortSignal
+  /** Awaited before anything is computed; null = nothing to wait for. Resolves at a cancel, too. */
+  readonly hold: Promise<void> | null
+  /** Messages travel together at the end of a turn of the event loop, or with the next `flush`. */
   readonly send: (message: FromChild) => void
+  readonly flush: () => void
   /** Resolves when the reader of this stream may be sent one more event; null when that is so at once. */
   readonly credit: () => Promise<void> | null
 }
@@ -58,6 +62,8 @@ export class Generation {
       promptTokens: prompt.tokens.length,
       cachedTokens: Math.min(cached, prompt.tokens.length),
     })
+    if (this.#options.hold !== null) await this.#options.hold
+    this.#options.signal.throwIfAborted()
     const capacity = loaded.facts.contextLength - prompt.tokens.length
     const limit = Math.min(job.maxTokens ?? capacity, capacity)
     const finish = this.#recall(limit)
@@ -119,15 +125,14 @@ export class Generation {
           return this.#finish(finish, cached)
         }
         const waiting = this.#pause()
-        if (waiting !== null) {
-          tell()
-          await waiting
-          logits = await this.#evaluate([token], DRAWN)
-        } else {
-          const next = this.#evaluate([token], DRAWN)
-          tell()
-          logits = await next
-        }
+        const early = logits === first || waiting !== null
+        if (early) tell()
+        // A stream's first token is awaited by somebody: it leaves before anything else is computed.
+        if (logits === first) this.#options.flush()
+        if (waiting !== null) await waiting
+        const next = this.#evaluate([token], DRAWN)
+        if (!early) tell()
+        logits = await next
       }
     } finally {
       slot.leave()

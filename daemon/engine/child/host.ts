@@ -17,20 +17,30 @@ type EmbedMessage = Extract<ToChild, { type: 'embed' }>
 interface Running {
   readonly abort: AbortController
   readonly credit: Credit
+  /** Ends the hold before the prefill. */
+  readonly go: () => void
+}
+
+export interface Outbox {
+  readonly send: (message: FromChild) => void
+  /** What was sent leaves now instead of at the end of this turn of the event loop. */
+  readonly flush: () => void
 }
 
 export class EngineHost {
   readonly #loaded: LoadedModel
   readonly #options: LoadOptions
   readonly #send: (message: FromChild) => void
+  readonly #flush: () => void
   readonly #slots: SlotTable
   readonly #embedder: Embedder
   readonly #running = new Map<number, Running>()
 
-  constructor(loaded: LoadedModel, options: LoadOptions, send: (message: FromChild) => void) {
+  constructor(loaded: LoadedModel, options: LoadOptions, outbox: Outbox) {
     this.#loaded = loaded
     this.#options = options
-    this.#send = send
+    this.#send = outbox.send
+    this.#flush = outbox.flush
     this.#slots = new SlotTable(
       loaded.lanes.flatMap((lane) =>
         Array.from({ length: lane.slots }, (_, sequence) => {
@@ -54,6 +64,9 @@ export class EngineHost {
       case 'credit':
         this.#running.get(message.id)?.credit.add(message.events)
         return
+      case 'go':
+        this.#running.get(message.id)?.go()
+        return
       case 'cancel':
         this.#running.get(message.id)?.abort.abort()
         return
@@ -70,11 +83,17 @@ export class EngineHost {
     return [...this.#loaded.lanes.map((lane) => lane.computing), this.#embedder.computing]
   }
 
-  async #generate({ id, job, credit }: GenerateMessage): Promise<void> {
-    const running: Running = { abort: new AbortController(), credit: new Credit(credit) }
+  async #generate({ id, job, credit, held }: GenerateMessage): Promise<void> {
+    let go: () => void = () => undefined
+    const hold = held ? new Promise<void>((resolve) => (go = resolve)) : null
+    const running: Running = { abort: new AbortController(), credit: new Credit(credit), go }
     this.#running.set(id, running)
     const { signal } = running.abort
-    signal.addEventListener('abort', () => running.credit.close(), { once: true })
+    const end = (): void => {
+      running.credit.close()
+      go()
+    }
+    signal.addEventListener('abort', end, { once: true })
     let slot: Slot | null = null
     try {
       await refuseOversizedPrompt(job.prompt, this.#loaded, signal)
@@ -93,8 +112,10 @@ export class EngineHost {
         loaded: this.#loaded,
         resume: this.#options.resume,
         signal,
+        hold,
         // `done` waits until the slot is free again: the daemon sends the next request when it sees it.
         send: (message) => (message.type === 'done' ? outbox.push(message) : this.#send(message)),
+        flush: this.#flush,
         credit: () => running.credit.spend(),
       })
       await generation.run()
@@ -110,7 +131,7 @@ export class EngineHost {
 
   async #embed({ id, inputs }: EmbedMessage): Promise<void> {
     const abort = new AbortController()
-    this.#running.set(id, { abort, credit: new Credit(0) })
+    this.#running.set(id, { abort, credit: new Credit(0), go: () => undefined })
     try {
       this.#send({ type: 'vectors', id, ...(await this.#embedder.embed(inputs, abort.signal)) })
     } catch (error) {
