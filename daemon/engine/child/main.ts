@@ -11,6 +11,7 @@ let host: EngineHost | null = null
 function flush(): void {
   const messages = outbox
   outbox = []
+  if (messages.length === 0) return
   if (process.connected) process.send?.(messages, undefined, {}, () => undefined)
 }
 
@@ -29,7 +30,7 @@ async function load(options: Extract<ToChild, { type: 'load' }>['options']): Pro
       },
       log: (level, text) => send({ type: 'log', level, text }),
     })
-    host = new EngineHost(loaded, options, send)
+    host = new EngineHost(loaded, options, { send, flush })
     send({ type: 'ready', facts: loaded.facts })
   } catch (error) {
     const known = error instanceof EngineError ? error : EngineError.MODEL_LOAD_FAILED(wireError(error).message)
