@@ -117,7 +117,7 @@ export class ChainClient {
   }
 
   /** `id` makes it happen once: the same id again is the same transfer. */
-  transfer(to: string, amount: Lamports, id: string): Promise<OutboxEntry> {
+  async transfer(to: string, amount: Lamports, id: string): Promise<OutboxEntry> {
     const instruction = SystemProgram.transfer({ fromPubkey: this.#self, toPubkey: keyOf(to), lamports: amount })
     return this.#perform(`transfer/${id}`, { what: 'transfer', to, amount: amount.toString() }, [instruction])
   }
@@ -137,7 +137,7 @@ export class ChainClient {
     return { channel: entry.purpose['channel'] ?? channel, entry }
   }
 
-  topUp(channel: string, amount: Lamports, id: string): Promise<OutboxEntry> {
+  async topUp(channel: string, amount: Lamports, id: string): Promise<OutboxEntry> {
     const instruction = topUpChannel(this.#program, { payer: this.#self, channel: keyOf(channel), amount })
     return this.#perform(`top-up/${id}`, { what: 'top-up', channel, amount: amount.toString() }, [instruction])
   }
@@ -177,13 +177,13 @@ export class ChainClient {
     return entries
   }
 
-  requestClose(channel: string): Promise<OutboxEntry> {
+  async requestClose(channel: string): Promise<OutboxEntry> {
     const instruction = requestCloseChannel(this.#program, { payer: this.#self, channel: keyOf(channel) })
     return this.#perform(`request-close/${channel}`, { what: 'request-close', channel }, [instruction])
   }
 
   /** Twice for a channel that ended before its opening slot was old: the second call returns the rent. */
-  finish({ address, account }: Found<ChannelAccount>, again = false): Promise<OutboxEntry> {
+  async finish({ address, account }: Found<ChannelAccount>, again = false): Promise<OutboxEntry> {
     const keys = { closer: this.#self, channel: keyOf(address), payer: account.payer, provider: account.provider }
     const id = `finish/${address}${again ? '/rent' : ''}`
     return this.#perform(id, { what: 'finish', channel: address }, [finishCloseChannel(this.#program, keys)])
@@ -197,13 +197,13 @@ export class ChainClient {
     return this.#perform(`register/${id}`, { what: 'register', provider: this.provider }, [instruction], [node])
   }
 
-  setOffer(offer: OfferArgs, id: string): Promise<OutboxEntry> {
+  async setOffer(offer: OfferArgs, id: string): Promise<OutboxEntry> {
     const model = Buffer.from(offer.model).toString('hex')
     const instruction = setOffer(this.#program, { authority: this.#self, ...offer })
     return this.#perform(`offer/${id}`, { what: 'offer', model }, [instruction])
   }
 
-  closeOffer(model: Uint8Array, id: string): Promise<OutboxEntry> {
+  async closeOffer(model: Uint8Array, id: string): Promise<OutboxEntry> {
     const instruction = closeOffer(this.#program, { authority: this.#self, model })
     return this.#perform(`close-offer/${id}`, { what: 'close-offer', model: Buffer.from(model).toString('hex') }, [
       instruction,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ComputeBudgetProgram } from '@solana/web3.js'
 import type { TransactionInstruction } from '@solana/web3.js'
 import type { KeyPair } from '../crypto.js'
-import { latestBlockhash, rehearse } from './calls.js'
+import { latestBlockhash, recentPriorityFee, rehearse } from './calls.js'
 import { ChainError } from './errors.js'
 import type { Outbox } from './outbox.js'
 import { isOpen } from './outbox-states.js'
@@ -32,8 +32,10 @@ export interface Order {
 export interface TransactorOptions {
   readonly rpc: Rpc
   readonly outbox: Outbox
-  /** Microlamports per compute unit; 0 = none. */
+  /** Microlamports per compute unit that are always offered; 0 = none. */
   readonly priorityFee?: bigint
+  /** Offer what others paid of late for the same accounts, up to this; 0 = do not ask. */
+  readonly maxPriorityFee?: bigint
   readonly delay?: (ms: number) => Promise<unknown>
 }
 
@@ -41,12 +43,15 @@ export class Transactor {
   readonly #rpc: Rpc
   readonly #outbox: Outbox
   readonly #priorityFee: bigint
+  readonly #maxPriorityFee: bigint
   readonly #delay: (ms: number) => Promise<unknown>
 
-  constructor({ rpc, outbox, priorityFee = 0n, delay = (ms) => sleep(ms) }: TransactorOptions) {
+  constructor(options: TransactorOptions) {
+    const { rpc, outbox, priorityFee = 0n, maxPriorityFee = 0n, delay = (ms) => sleep(ms) } = options
     this.#rpc = rpc
     this.#outbox = outbox
     this.#priorityFee = priorityFee
+    this.#maxPriorityFee = maxPriorityFee
     this.#delay = delay
   }
 
@@ -61,7 +66,11 @@ export class Transactor {
     const recent = await latestBlockhash(this.#rpc)
     const plain = compile(order.payer.publicKey, order.instructions, recent)
     const { units } = await rehearse(this.#rpc, unsignedWire(plain))
-    const priced = compile(order.payer.publicKey, [...this.#price(units), ...order.instructions], recent)
+    const priced = compile(
+      order.payer.publicKey,
+      [...(await this.#price(units, order.instructions)), ...order.instructions],
+      recent,
+    )
     const { signature, wire, lastValidBlockHeight } = sign(priced, [order.payer, ...(order.signers ?? [])])
     const { id, purpose } = order
     const text = Buffer.from(wire).toString('base64')
@@ -85,13 +94,25 @@ export class Transactor {
     return this.finish(id)
   }
 
-  #price(units: number): TransactionInstruction[] {
-    if (this.#priorityFee === 0n) return []
+  async #price(units: number, instructions: readonly TransactionInstruction[]): Promise<TransactionInstruction[]> {
+    const price = await this.#unitPrice(instructions)
+    if (price === 0n) return []
     const limit = Math.min(1_400_000, Math.ceil(units * UNITS_MARGIN) + UNITS_EXTRA)
     return [
       ComputeBudgetProgram.setComputeUnitLimit({ units: limit }),
-      ComputeBudgetProgram.setComputeUnitPrice({ microLamports: this.#priorityFee }),
+      ComputeBudgetProgram.setComputeUnitPrice({ microLamports: price }),
     ]
+  }
+
+  async #unitPrice(instructions: readonly TransactionInstruction[]): Promise<bigint> {
+    if (this.#maxPriorityFee === 0n) return this.#priorityFee
+    const keys = instructions.flatMap(({ keys: metas }) => metas.filter(({ isWritable }) => isWritable))
+    const recent = await recentPriorityFee(
+      this.#rpc,
+      keys.map(({ pubkey }) => pubkey.toBase58()),
+    )
+    const asked = recent > this.#priorityFee ? recent : this.#priorityFee
+    return asked < this.#maxPriorityFee ? asked : this.#maxPriorityFee
   }
 }
 
