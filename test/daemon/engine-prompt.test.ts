@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LlamaModel, Token } from 'node-llama-cpp'
+import { Embedder } from '../../daemon/engine/child/embedder.js'
 import { refuseOversizedPrompt } from '../../daemon/engine/child/prompt.js'
 import type { LoadedModel } from '../../daemon/engine/child/model.js'
+import type { LoadOptions } from '../../daemon/engine/protocol.js'
 
 const CONTEXT = 100_000
 
@@ -61,5 +63,33 @@ void describe('prompts that are far too long', () => {
     const short = model()
     await refuseOversizedPrompt(chat('x'.repeat(1000)), short.loaded, never)
     assert.equal(short.read, 0)
+  })
+})
+
+void describe('inputs of embeddings that are far too long', () => {
+  const embedder = (): { embedder: Embedder; state: ReturnType<typeof model> } => {
+    const state = model()
+    const fileInfo = { architectureMetadata: { attention: { head_count: 32 } } }
+    const loaded = { ...state.loaded, model: { ...state.loaded.model, fileInfo } } as unknown as LoadedModel
+    return { embedder: new Embedder(loaded, {} as LoadOptions), state }
+  }
+
+  void test('are refused after a small part of them, read in small pieces', async () => {
+    const { embedder: own, state } = embedder()
+    await assert.rejects(own.embed(['x'.repeat(15_000_000)], never), {
+      code: 'CONTEXT_LENGTH_EXCEEDED',
+      message: /at least \d+ tokens .* context length of 2048$/,
+    })
+    assert.ok(state.read <= 32_768, String(state.read))
+    assert.ok(state.longest <= 16_384, String(state.longest))
+  })
+
+  void test('leave the event loop to others between two inputs, and stop when nobody waits any more', async () => {
+    const caller = new AbortController()
+    const { embedder: own, state } = embedder()
+    const reading = own.embed(Array<string>(1000).fill('x'.repeat(1000)), caller.signal)
+    setImmediate(() => caller.abort())
+    await assert.rejects(reading, { name: 'AbortError' })
+    assert.ok(state.read < 100_000, String(state.read))
   })
 })
