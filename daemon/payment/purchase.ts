@@ -70,8 +70,14 @@ export class Purchases {
   async *ask(order: PurchaseOrder): AsyncGenerator<AnswerEvent> {
     await this.#options.books.store()
     const { offer } = order
-    const account = isFree(offer.prices) ? null : await this.#options.purse.open(offer.nodeKey)
-    yield* new Purchase(this.#options, order, account).run()
+    try {
+      const account = isFree(offer.prices) ? null : await this.#options.purse.open(offer.nodeKey)
+      yield* new Purchase(this.#options, order, account).run()
+    } catch (error) {
+      if (!codeOf(error)?.startsWith('STORE_')) throw error
+      this.#options.books.fail(error)
+      throw PaymentError.LEDGER_UNAVAILABLE(error)
+    }
   }
 }
 

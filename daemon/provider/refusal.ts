@@ -40,8 +40,8 @@ const REFUSALS: Readonly<Record<string, { code: RefusalCode; retryAfterMs: numbe
 
 export function refusalOf(error: unknown): Refusal {
   const code = codeOf(error)
-  // Its message speaks to the owner.
-  if (code === 'LEDGER_UNAVAILABLE')
+  // Their messages speak to the owner.
+  if (code === 'LEDGER_UNAVAILABLE' || code?.startsWith('STORE_'))
     return { code: 'MODEL_UNLOADING', detail: NO_LEDGER, retryAfterMs: NO_LEDGER_RETRY_MS }
   const known = code === null ? undefined : REFUSALS[code]
   if (!known || !(error instanceof Error)) {

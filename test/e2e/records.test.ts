@@ -7,7 +7,7 @@ import b4a from 'b4a'
 import { decodeRequest, decodeResponse } from '../../ledger/exchange.js'
 import { isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
 import { receiptHash } from '../../ledger/transaction.js'
-import { chat, MODEL, nodes } from '../helpers/nodes.js'
+import { chat, MODEL, nodes, until } from '../helpers/nodes.js'
 import { processes } from '../helpers/processes.js'
 
 test('after a free request both logs hold the same transaction, signed by both, and each side reads it with its seed alone', async (t) => {
@@ -105,4 +105,35 @@ test('a provider killed in the middle of a stream leaves the consumer a claim ov
   assert.equal(first.statement.finish, 'lost')
   assert.ok(isProviderSigned(last) && isConsumerSigned(last))
   assert.equal(first.statement.usage.output + last.statement.usage.output, 120)
+})
+
+test('who hangs up in the middle of a stream leaves a record of what it took, signed by both', async (t) => {
+  const net = await nodes(t)
+  const provider = await net.provider('provider', { tokensPerSecond: 200 })
+  const consumer = await net.consumer('consumer')
+  const hangUp = new AbortController()
+  const response = await fetch(`${consumer.apiUrl ?? ''}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: MODEL,
+      messages: [{ role: 'user', content: 'hello there' }],
+      max_tokens: 4000,
+      stream: true,
+    }),
+    signal: hangUp.signal,
+  })
+  const reader = response.body?.getReader()
+  for (let chunks = 0; chunks < 10; chunks++) await reader?.read()
+  hangUp.abort()
+  await until(() => consumer.snapshot().ledger.transactions === 1 && provider.snapshot().ledger.transactions === 1)
+  await consumer.close()
+  await provider.close()
+  const [[ours], [theirs]] = [await net.entries('consumer'), await net.entries('provider')]
+  assert.ok(ours && theirs)
+  const { statement } = ours.transaction
+  assert.equal(statement.finish, 'cancelled')
+  assert.ok(statement.usage.output > 0 && statement.usage.output < 4000)
+  assert.deepEqual(ours.transaction, theirs.transaction)
+  assert.ok(isProviderSigned(ours.transaction) && isConsumerSigned(ours.transaction))
 })
