@@ -5,7 +5,7 @@ export interface Figure {
   /** `bench.detail`, e.g. `ttft.mock.p50`. */
   readonly figure: string
   readonly value: number
-  readonly unit: 'ms' | 'MB' | 'bytes' | 'ratio' | 'per second'
+  readonly unit: 'ms' | 'MB' | 'bytes' | 'ratio' | 'per second' | 'lamports' | 'units' | 'vouchers'
   /** null = reported for its own sake. */
   readonly goal: number | null
   readonly better: 'higher' | 'lower'

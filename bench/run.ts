@@ -12,11 +12,25 @@ import { bench as join } from './join.js'
 import { bench as ledger } from './ledger.js'
 import { bench as memory } from './memory.js'
 import { bench as query } from './query.js'
+import { bench as record } from './record.js'
 import { bench as requests } from './requests.js'
+import { bench as settlement } from './settlement.js'
 import { bench as start } from './start.js'
 import { bench as ttft } from './ttft.js'
 
-const BENCHES: readonly Bench[] = [start, ttft, decode, requests, gateway, join, memory, ledger, query]
+const BENCHES: readonly Bench[] = [
+  start,
+  ttft,
+  decode,
+  requests,
+  gateway,
+  join,
+  memory,
+  ledger,
+  record,
+  query,
+  settlement,
+]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true })
 const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name))
