@@ -54,7 +54,8 @@ export class BrokenPromise extends Error {
 const MODEL = 'mock-words:f32'
 const MARKER = 'nobody may read this on a disk'
 const WORKERS = 6
-const STUCK_MS = 60_000
+/** No machine is so busy: without it, a promise that is broken by silence would be a storm without an end. */
+const STUCK_MS = 300_000
 const CALM_REQUESTS = 8
 /** Tokens, with room to spare: prompt and longest answer of the load, and a provider's widest window. */
 const MAX_REQUEST = 512n
@@ -69,10 +70,13 @@ type Way = (typeof WAYS)[number] | 'provider alone'
 export async function storm(options: StormOptions): Promise<StormReport> {
   const { folder, money, random } = options
   const daemons = await openPair(folder, money, random)
+  const storm = new Storm(options, daemons)
   try {
-    return await new Storm(options, daemons).run()
+    return await storm.run()
   } finally {
+    daemons.base = null
     await daemons.close()
+    await storm.end()
   }
 }
 
@@ -110,6 +114,11 @@ class Storm {
     }
     await this.#calm()
     return this.#report()
+  }
+
+  /** After the daemons: nobody asks any more. */
+  async end(): Promise<void> {
+    await this.#load.stop()
   }
 
   /** One crash, what it left, and the next life. */
