@@ -30,5 +30,5 @@ const node = new SwarmNode({
 })
 node.serve(terms())
 await node.ready()
-process.send?.('ready')
+process.send?.(b4a.toString(node.publicKey, 'hex'))
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
