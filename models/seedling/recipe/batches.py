@@ -10,13 +10,15 @@ import random
 import numpy as np
 
 from chat import render_conversation
-from data.mix import conversation
+from data.mix import conversation, long_conversation
 from tokenizer import IM_END, IM_START
 
 # Few fixed lengths: every shape costs a compilation.
 LENGTHS = (32, 44, 60, 80, 108, 144, 192, 256, 336, 448)
 # No longer than this at first: what short rows teach makes long ones easier, and they cost less.
 SHORT = 144
+# Now and then late in training, one row of its own.
+LONG = 2048
 POOL = 4096
 
 
@@ -35,7 +37,9 @@ class Batches:
 
     def example(self, rng):
         """(ids, learn): learn marks the tokens of answers, from the first one to <|im_end|>."""
-        made = conversation(rng, "train", self.late)
+        return self.rendered(conversation(rng, "train", self.late))
+
+    def rendered(self, made: dict):
         ids = self.tokenizer.encode(render_conversation(made)).ids
         learn = np.zeros(len(ids), dtype=bool)
         head = [self.start, *self.assistant]
@@ -92,6 +96,14 @@ class Batches:
             ids[i, : len(row)], learn[i, : len(row)] = row, mask
             positions[i] = self.positions(rng, row, length)
         return ids[:, :-1], positions, learn[:, 1:], ids[:, 1:]
+
+    def long(self, step: int):
+        """One long row, as a batch of its own."""
+        rng = random.Random(f"{self.seed}/long/{step}")
+        while True:
+            ids, learn = self.rendered(long_conversation(rng))
+            if LENGTHS[-1] < len(ids) <= LONG + 1:
+                return self.arrays(rng, [(ids, learn)], LONG)
 
     def __iter__(self):
         number = 0

@@ -19,6 +19,7 @@ from muon import Muon
 WARM_UP = 100
 MUON_RATE, ADAM_RATE = 0.006, 0.001
 SHORT_STEPS, LATE_STEP = 2100, 5250
+LONG_STEP, LONG_EVERY = 8500, 8
 AVERAGE = 0.995
 
 
@@ -95,7 +96,10 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
     while step < steps:
         share = rate(step, steps, decay_from)
         batches.longest, batches.late = stage(step)
-        loss = learn_from(trunk, model, next(stream))
+        chosen = next(stream)
+        if step >= LONG_STEP and step % LONG_EVERY == 0:
+            chosen = (*chosen, batches.long(step))
+        loss = learn_from(trunk, model, chosen)
         for optimiser, full in steppers:
             for group in optimiser.param_groups:
                 group["lr"] = full * share

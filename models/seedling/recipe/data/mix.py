@@ -10,7 +10,7 @@ from data.phrase import expand
 from data.refusal import REFUSAL, refusal
 from data.spelling import reverse, spell
 from data.tools import offered, similar, tool_answer, tool_call
-from data.words import any_word, pseudo_word
+from data.words import TOKEN_WORDS, any_word, pseudo_word
 
 # (family, share of training conversations, share late in training: words are soon learnt, tools and long lists are not)
 FAMILIES = [
@@ -63,6 +63,32 @@ def turns(rng, split: str, late: bool) -> list[Exchange]:
         return [capitals(rng, "train"), follow_up(rng)]
     count = rng.choices([1, 2, 3, 4, 8], [86, 9, 3, 1.5, 0.5])[0]
     return [one(rng, split, late) for _ in range(count)]
+
+
+def long_conversation(rng) -> dict:
+    """For training: a long system prompt without meaning, or many turns. Otherwise attention never meets a thousand tokens."""
+    if rng.random() < 0.5:
+        made = conversation(rng, "train", True)
+        if made["messages"][0]["role"] != "system":
+            made["messages"].insert(0, {"role": "system", "content": ""})
+        filler = long_padding(rng, rng.randint(300, 1900))
+        made["messages"][0]["content"] = f"{made['messages'][0]['content']} {filler}".strip()
+        return made
+    made, history = conversation(rng, "train", True), []
+    if made["messages"][0]["role"] == "system":
+        history.append(made["messages"].pop(0))
+    learnt = []
+    for _ in range(rng.randint(14, 44)):
+        exchange = rng.choice([about_me, about_swarmd, arithmetic, capitals, spell, reverse, extraction])(rng, "train")
+        history += exchange.messages
+        learnt += [exchange.family != "arithmetic" for m in exchange.messages if m["role"] == "assistant"]
+    return {**made, "messages": history + made["messages"], "learnt": learnt + made["learnt"]}
+
+
+def long_padding(rng, words: int) -> str:
+    """Like padding, but mostly words that are single tokens, as real prompts have them."""
+    few = rng.sample(TOKEN_WORDS, min(len(TOKEN_WORDS), rng.randint(5, 80))) or ["word"]
+    return " ".join(any_word(rng) if rng.random() < 0.05 else rng.choice(few) for _ in range(words))
 
 
 def conversation(rng, split: str, late: bool = False) -> dict:
