@@ -32,6 +32,7 @@ import type {
 import type { OutgoingAsk } from './session/outgoing-ask.js'
 import { PROTOCOL_VERSION, Session } from './session/session.js'
 import type { SessionHost } from './session/session.js'
+import { Redials } from './redials.js'
 import { Sessions } from './sessions.js'
 import { lobbyTopic } from './topics.js'
 import { within } from './waiting.js'
@@ -53,6 +54,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
   #sessions = new Sessions()
   #admission: Admission
   #dialer: Dialer
+  #redials: Redials
   #lookups: Lookups
   #lobby: Watch | null = null
   #timer: NodeJS.Timeout | null = null
@@ -82,6 +84,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
       firewall: (key) => this.#admission.refuses(key),
     })
     this.#dialer = new Dialer(this.#swarm, this.#sessions, this.#admission, (key) => this.#known.doubt(key))
+    this.#redials = new Redials((key, signal) => this.#dialer.session(key, signal))
     const { network } = options
     const usefulness = (offer: Offer): number => this.#usefulness(offer)
     const book = { network, self: this.publicKey, now: this.#now, usefulness }
@@ -177,6 +180,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.#gossip.close()
     this.#known.close()
     this.#sessions.destroy(SwarmError.SWARM_CLOSED())
+    this.#redials.close()
     this.#dialer.close()
     this.#lobby?.close()
     this.#lookups.close()
@@ -191,6 +195,7 @@ export class SwarmNode extends EventEmitter implements Swarm {
     if (!session) return stream.destroy()
     this.#sessions.add(session)
     this.#dialer.connected(session)
+    this.#redials.stop(session.keyHex)
     this.#known.trust(session.key)
     this.emit('peers')
   }
@@ -247,7 +252,10 @@ export class SwarmNode extends EventEmitter implements Swarm {
     this.#gossip.forget(session)
     this.#sessions.remove(session)
     const replaced = this.#sessions.get(session.keyHex) !== undefined
-    if (reason.code === 'PEER_LOST' && !replaced && !this.#closing) this.#known.doubt(session.key)
+    if (reason.code === 'PEER_LOST' && !replaced && !this.#closing) {
+      this.#known.doubt(session.key)
+      if (session.dismissal === null && this.#known.serves(session.key)) this.#redials.start(session.key)
+    }
     this.emit('peers')
     if (this.#sessions.size === 0) this.#lobby?.resume()
   }

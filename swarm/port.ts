@@ -260,6 +260,8 @@ export interface PeerView {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly strikes: number
+  /** How far its clock was ahead of ours at hello; null before hello. */
+  readonly clockSkewMs: number | null
 }
 
 /** A connection for further protocols: `stream` is what `Protomux.from` takes. */

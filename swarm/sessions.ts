@@ -84,6 +84,7 @@ export class Sessions {
       bytesIn: session.stream.rawBytesRead,
       bytesOut: session.stream.rawBytesWritten,
       strikes: strikesOf(session.keyHex),
+      clockSkewMs: session.clockSkewMs,
     }))
   }
 

@@ -1,4 +1,5 @@
 /** The offers of others: heard, checked, passed on, doubted, and listed while they are of use. */
+import b4a from 'b4a'
 import type { Admission } from '../admission.js'
 import { SwarmError } from '../errors.js'
 import type { Offer } from '../port.js'
@@ -36,6 +37,11 @@ export class KnownOffers {
   /** Valid, of nodes that may be connected to, and that did not vanish. */
   list(): readonly Offer[] {
     return this.#book.offers().filter(({ nodeKey }) => !this.#doubts.has(nodeKey) && !this.#admission.refuses(nodeKey))
+  }
+
+  /** It has a valid offer, doubted or not. */
+  serves(nodeKey: Uint8Array): boolean {
+    return this.#book.offers().some((offer) => b4a.equals(offer.nodeKey, nodeKey))
   }
 
   /** What a new peer may be told. */

@@ -18,6 +18,8 @@ import { Line } from './line.js'
 import type { OutgoingAsk } from './outgoing-ask.js'
 import { OutgoingAsks } from './outgoing-asks.js'
 import { TICK_MS } from './outgoing.js'
+import { STILL, stepPulse } from './pulse.js'
+import type { Pulse } from './pulse.js'
 import { Vouchers } from './vouchers.js'
 
 export const PROTOCOL_VERSION = 1
@@ -51,6 +53,10 @@ export class Session {
   readonly since: number
   /** The peer's first offers have come; an empty list counts. */
   settled = false
+  /** The code with which the peer ended the session; null = it did not. */
+  dismissal: string | null = null
+  /** How far the peer's clock was ahead of ours at hello; null before. */
+  clockSkewMs: number | null = null
   #host: SessionHost
   #line: Line
   #allowance: Allowance
@@ -60,6 +66,7 @@ export class Session {
   #hello: Hello | null = null
   #closed = false
   #ticker: NodeJS.Timeout | null = null
+  #pulse: Pulse = STILL
   #idleSince: number | null
   #helloTimer: NodeJS.Timeout
 
@@ -193,6 +200,7 @@ export class Session {
     if (!hello.versions.includes(PROTOCOL_VERSION)) return this.destroy(SwarmError.VERSION_MISMATCH())
     clearTimeout(this.#helloTimer)
     this.#hello = { ...hello, network: this.#host.network }
+    this.clockSkewMs = hello.clock - Math.round(this.#host.now())
     this.#host.onHello(this)
   }
 
@@ -209,6 +217,7 @@ export class Session {
     }
     // About the session as a whole. Only a polite refusal leaves it standing.
     if (code === 'UNSUPPORTED') return
+    this.dismissal = code
     this.#close(SwarmError.PEER_LOST(`the peer ended the session: ${code}`), false)
     this.#line.close(false)
   }
@@ -230,11 +239,22 @@ export class Session {
     if (busy === (this.#ticker !== null)) return
     if (this.#ticker) clearInterval(this.#ticker)
     this.#ticker = busy ? setInterval(() => this.#tick(), TICK_MS) : null
+    this.#pulse = STILL
   }
 
   #tick(): void {
     this.#incoming.tick()
     this.#outgoing.tick()
+    const { rawBytesRead, rawBytesWritten } = this.stream
+    const { pulse, act } = stepPulse(this.#pulse, {
+      read: rawBytesRead,
+      written: rawBytesWritten,
+      asking: this.#outgoing.size > 0,
+      serving: this.#incoming.size > 0,
+    })
+    this.#pulse = pulse
+    if (act === 'beat') this.stream.sendKeepAlive()
+    if (act === 'lost') this.destroy(SwarmError.PEER_LOST('the asking peer has been silent for 6 s'))
   }
 
   #close(reason: SwarmError, byPeer: boolean): void {

@@ -19,6 +19,10 @@ declare module 'hyperswarm' {
     readonly rawBytesRead: number
     readonly rawBytesWritten: number
     readonly rawStream: { readonly remoteHost?: string | null } | null
+    /** Writes an empty message, which the other side drops after it has counted its bytes. */
+    sendKeepAlive(): void
+    /** Milliseconds without a write after which it does so by itself; 0 = never. */
+    setKeepAlive(ms: number): void
     end(): void
     destroy(error?: Error | null): void
   }

@@ -1,11 +1,14 @@
-/** A provider in a process of its own, to be killed. Arguments: bootstrap port, network in hex. */
+/**
+ * A provider in a process of its own, to be killed. Arguments: bootstrap port, network in hex, and
+ * a seed in hex for one that comes back under the same key.
+ */
 import b4a from 'b4a'
 import { boxKeyPair, signingKeyPair } from '../../swarm/crypto.js'
 import { SwarmNode } from '../../swarm/node.js'
 import type { IncomingAsk } from '../../swarm/port.js'
 import { terms } from './loopback-swarm.js'
 
-const [port = '', network = ''] = process.argv.slice(2)
+const [port = '', network = '', seed = ''] = process.argv.slice(2)
 
 async function recite(ask: IncomingAsk): Promise<void> {
   if (ask.body.kind !== 'generate' || ask.body.prompt.kind !== 'text') return ask.refuse('UNSUPPORTED', 'text only')
@@ -18,7 +21,7 @@ async function recite(ask: IncomingAsk): Promise<void> {
 }
 
 const node = new SwarmNode({
-  keyPair: signingKeyPair(),
+  keyPair: signingKeyPair(seed === '' ? undefined : b4a.from(seed, 'hex')),
   boxKeyPair: boxKeyPair(),
   bootstrap: [{ host: '127.0.0.1', port: Number(port) }],
   host: '127.0.0.1',
