@@ -7,8 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT, readText } from './repository.js'
 
-const FIXTURE = join(ROOT, 'test', 'fixtures', 'python-sdk')
-const REQUIREMENTS = 'test/fixtures/python-sdk/requirements.txt'
+const FIXTURES = join('test', 'fixtures')
 const INSTALL_MS = 300_000
 
 export interface PythonSdk {
@@ -18,19 +17,20 @@ export interface PythonSdk {
   run(command: object): Promise<unknown>
 }
 
-/** The clients, or the reason why they cannot be had here. */
-export function pythonSdk(): PythonSdk | string {
+/** The clients of a folder of fixtures (requirements.txt, check.py), or the reason why they cannot be had here. */
+export function pythonSdk(fixture = 'python-sdk'): PythonSdk | string {
+  const requirements = join(FIXTURES, fixture, 'requirements.txt')
   const version = spawnSync('python3', ['-c', 'import sys; print(*sys.version_info[:2], sep=".")'], {
     encoding: 'utf8',
   })
   if (version.status !== 0) return 'there is no python3'
   if (spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) return 'there is no pip for python3'
-  const key = createHash('sha256').update(version.stdout).update(readText(REQUIREMENTS)).digest('hex').slice(0, 12)
-  const folder = join(ROOT, '.cache', `python-sdk-${key}`)
-  const failure = existsSync(folder) ? null : install(folder)
+  const key = createHash('sha256').update(version.stdout).update(readText(requirements)).digest('hex').slice(0, 12)
+  const folder = join(ROOT, '.cache', `${fixture}-${key}`)
+  const failure = existsSync(folder) ? null : install(folder, requirements)
   if (failure !== null) return failure
   const start = (command: object): ChildProcessWithoutNullStreams =>
-    spawn('python3', [join(FIXTURE, 'check.py'), JSON.stringify(command)], {
+    spawn('python3', [join(ROOT, FIXTURES, fixture, 'check.py'), JSON.stringify(command)], {
       env: { ...process.env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' },
     })
   return { start, run: (command) => finish(start(command)) }
@@ -48,11 +48,11 @@ export async function finish(child: ChildProcessWithoutNullStreams): Promise<unk
 }
 
 /** Into a folder of its own first: a cache that exists is whole. `--target` needs no virtual environment. */
-function install(folder: string): string | null {
+function install(folder: string, requirements: string): string | null {
   mkdirSync(join(ROOT, '.cache'), { recursive: true })
   const work = mkdtempSync(`${folder}-`)
   try {
-    const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--target', work, '-r', join(ROOT, REQUIREMENTS)]
+    const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--target', work, '-r', join(ROOT, requirements)]
     const { status, stderr } = spawnSync('python3', pip, { encoding: 'utf8', timeout: INSTALL_MS })
     if (status !== 0) return `pip could not install the Python clients: ${stderr.trim().split('\n').at(-1) ?? ''}`
     if (!existsSync(folder)) renameSync(work, folder)
