@@ -1,5 +1,5 @@
 /**
- * `npm run program:mutate [-- file.c …]`: takes out each check of the C sources in turn, moves each comparison by one, builds, and runs
+ * `npm run program:mutate [-- file.c … | words of the change]`: takes out each check of the C sources in turn, moves each comparison by one, builds, and runs
  * the cases until one fails. Whatever survives is printed and makes the exit code 1.
  *
  * A check is `CHECK(condition, ERROR)` or `TRY(function that only checks)`: see program.h.
@@ -32,18 +32,25 @@ const QUIET = '#pragma clang diagnostic ignored "-Weverything"\n'
 const SOURCES = await programSources()
 const OBJECTS = await compile(SOURCES)
 
-const SITE = /^( *)(CHECK|TRY)\((.*)\);$/gm
+const SITE = /^( *)(CHECK|TRY|ARGS)\((.*)\);$/gm
+/** The arguments without a look at their length. */
+const COPY = 'sol_memcpy_(&args, p->args, sizeof args);'
 const OTHER: Readonly<Record<string, string>> = { '<=': '<', '>=': '>', '<': '<=', '>': '>=' }
 
 function mutants(sources: Sources): Mutant[] {
   return [...sources].flatMap(([file, text]) => {
     if (!file.endsWith('.c')) return []
     return [...text.matchAll(SITE)].flatMap((match): Mutant[] => {
-      const [whole, indent = '', , inner = ''] = match
+      const [whole, indent = '', macro, inner = ''] = match
       const line = text.slice(0, match.index).split('\n').length
       const replaced = (by: string): Sources =>
         new Map(sources).set(file, text.slice(0, match.index) + by + text.slice(match.index + whole.length))
-      const without = { file, line, change: `without ${whole.trim()}`, sources: replaced(`${indent}(void)0;`) }
+      const without = {
+        file,
+        line,
+        change: `without ${whole.trim()}`,
+        sources: replaced(`${indent}${macro === 'ARGS' ? COPY : '(void)0;'}`),
+      }
       const moved = [...inner.matchAll(/(?<= )(<=|>=|<|>)(?= )/g)].map((found): Mutant => {
         const from = match.index + whole.indexOf(inner) + found.index
         const operator = OTHER[found[0]] ?? ''
@@ -74,7 +81,9 @@ async function killer({ file, sources }: Mutant): Promise<string | null> {
 }
 
 const wanted = process.argv.slice(2)
-const all = mutants(SOURCES).filter(({ file }) => wanted.length === 0 || wanted.includes(file))
+const all = mutants(SOURCES).filter(
+  ({ file, change }) => wanted.length === 0 || wanted.some((word) => file === word || change.includes(word)),
+)
 const survivors: string[] = []
 for (const mutant of all) {
   const by = await killer(mutant)

@@ -28,7 +28,6 @@ export interface Struct<T> {
   decode(bytes: Uint8Array): T
 }
 
-export const u8 = int(1, 'u8', (view, at) => view.getUint8(at), set('setUint8'))
 export const u16 = int(2, 'u16', (view, at) => view.getUint16(at, true), set('setUint16'))
 export const u32 = int(4, 'u32', (view, at) => view.getUint32(at, true), set('setUint32'))
 
@@ -111,7 +110,7 @@ export function struct<T>(fields: { readonly [K in keyof T]: Field<T[K]> }): Str
 }
 
 function int(
-  size: 1 | 2 | 4,
+  size: 2 | 4,
   idl: string,
   read: (view: DataView, at: number) => number,
   write: (view: DataView, at: number, value: number) => void,
@@ -128,7 +127,7 @@ function int(
   }
 }
 
-function set(method: 'setUint8' | 'setUint16' | 'setUint32'): (view: DataView, at: number, value: number) => void {
+function set(method: 'setUint16' | 'setUint32'): (view: DataView, at: number, value: number) => void {
   return (view, at, value) => view[method](at, value, true)
 }
 
