@@ -4,6 +4,7 @@
 import b4a from 'b4a'
 import type { Prices } from '../ledger/price.js'
 import type { ModelCard } from '../proxy/port.js'
+import { clockWarning } from '../swarm/clock.js'
 import type { PeerView, Swarm } from '../swarm/port.js'
 import type { ConsumerCounters } from './consumer/consumer.js'
 import type {
@@ -57,8 +58,16 @@ export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
     requests: consumerCounts(parts.requests),
     provided: providerCounts(parts.provided),
     ledger: ledgerView(options, parts.payments),
-    warnings: parts.warnings,
+    warnings: [...parts.warnings, ...clockWarnings(swarm)].slice(-MAX_WARNINGS),
   }
+}
+
+/** As the snapshot promises. */
+const MAX_WARNINGS = 32
+
+function clockWarnings(swarm: Swarm | null): readonly string[] {
+  const warning = clockWarning(swarm?.peers() ?? [])
+  return warning === null ? [] : [warning]
 }
 
 function networkView({ options, swarm, joining }: NodeParts): NetworkView {

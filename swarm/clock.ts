@@ -7,6 +7,18 @@ import type { PeerView } from './port.js'
 /** One peer with a wrong clock proves nothing. */
 const MIN_PEERS = 2
 
+/** Offers may be dated two minutes ahead; half of that is worth a word. */
+const WORTH_SAYING_MS = 60_000
+
+/** A sentence for a person; null = the clock is well, or too few peers to tell. */
+export function clockWarning(peers: readonly Pick<PeerView, 'clockSkewMs'>[]): string | null {
+  const skew = clockSkew(peers)
+  if (skew === null || Math.abs(skew) < WORTH_SAYING_MS) return null
+  const minutes = Math.round(Math.abs(skew) / 60_000)
+  const off = `${minutes} minute${minutes === 1 ? '' : 's'} ${skew > 0 ? 'slow' : 'fast'}`
+  return `This machine's clock is ${off}, going by its peers: offers are dated, so peers and this node may not see each other's.`
+}
+
 /** Milliseconds that the peers are ahead of this node, the median; null = too few to tell. */
 export function clockSkew(peers: readonly Pick<PeerView, 'clockSkewMs'>[]): number | null {
   const skews = peers.map(({ clockSkewMs }) => clockSkewMs).filter((skew) => skew !== null)

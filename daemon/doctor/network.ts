@@ -41,8 +41,9 @@ export async function checkSwarm(options: NodeOptions, timeoutMs: number): Promi
   const { swarm: settings, version } = options
   if (settings === null) return ok(NAME, 'switched off (--offline)')
   const bootstrap = settings.bootstrap?.map(({ host, port }) => `${host}:${port}`) ?? null
-  const [{ SwarmNode }, { freshNodeKeyPair, networkId }] = await Promise.all([
+  const [{ SwarmNode }, { clockWarning }, { freshNodeKeyPair, networkId }] = await Promise.all([
     import('../../swarm/node.js'),
+    import('../../swarm/clock.js'),
     import('../identity.js'),
   ])
   const local = settings.bootstrap?.every(({ host }) => host === 'localhost' || host.startsWith('127.')) ?? false
@@ -59,6 +60,8 @@ export async function checkSwarm(options: NodeOptions, timeoutMs: number): Promi
   })
   try {
     await Promise.race([swarm.ready(), elapsed(timeoutMs)])
+    const clock = clockWarning(swarm.peers())
+    if (clock !== null) return warn(NAME, clock, 'Set the clock, e.g. let NTP keep it (timedatectl set-ntp true).')
     return judgeNat(swarm.nat(), bootstrap)
   } finally {
     await swarm.close()

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import b4a from 'b4a'
 import fc from 'fast-check'
-import { clockSkew } from '../../swarm/clock.js'
+import { clockSkew, clockWarning } from '../../swarm/clock.js'
 import { randomBytes } from '../../swarm/crypto.js'
 import type { SwarmNode } from '../../swarm/node.js'
 import type { IncomingAsk } from '../../swarm/port.js'
@@ -180,6 +180,10 @@ test('the clock is judged by the median of at least two peers', () => {
   assert.equal(skew(900_000, 1000), 1000)
   assert.equal(skew(-900_000, -890_000), -890_000)
   assert.equal(skew(5, 900_000, 3, null), 5)
+  const warning = (ms: number): string | null => clockWarning([{ clockSkewMs: ms }, { clockSkewMs: ms }])
+  assert.equal(warning(59_000), null)
+  assert.match(warning(600_000) ?? '', /10 minutes slow/)
+  assert.match(warning(-60_000) ?? '', /1 minute fast/)
 })
 
 test('a node whose clock is ten minutes slow learns it from its peers’ hello', async () => {
