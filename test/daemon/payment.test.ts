@@ -111,7 +111,7 @@ test('a receipt that lies is never signed, whatever it lies about; the answer st
       return encodeTransaction(issueReceipt(lie(statement), CHAIN_START, side.provider.keys.secretKey).transaction)
     }
     assert.equal((await side.answer(PROMPT, 20)).length, 20, name)
-    await side.consumer.books.settle(2000)
+    await side.consumer.books.settle(60_000)
     assert.equal(side.line.lies.length, 1, name)
     assert.match(side.line.lies[0] ?? '', /differs/, name)
   }
@@ -121,11 +121,11 @@ test('a receipt that lies is never signed, whatever it lies about; the answer st
     return encodeTransaction(issueReceipt(statement, CHAIN_START, side.consumer.keys.secretKey).transaction)
   }
   await side.answer(PROMPT, 20)
-  await side.consumer.books.settle(2000)
+  await side.consumer.books.settle(60_000)
   assert.match(side.line.lies[0] ?? '', /signature/)
   side.line.receipt = () => new Uint8Array([1, 2, 3])
   await side.answer(PROMPT, 20)
-  await side.consumer.books.settle(2000)
+  await side.consumer.books.settle(60_000)
   assert.equal(side.line.lies.length, 2)
   const { consumer, provider } = await side.logs()
   assert.ok(consumer.every(({ transaction }) => isClaim(transaction) && transaction.statement.cost === costOf(20)))

@@ -109,7 +109,15 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
       swarm: () => wire as Swarm,
       complain: (message) => line.lies.push(message),
       now: Date.now,
-      patience: { ahead: 200, window: 200 },
+      // A busy machine is no lack of vouchers.
+      patience: {
+        get ahead() {
+          return line.pays ? 60_000 : 200
+        },
+        get window() {
+          return line.pays ? 60_000 : 200
+        },
+      },
     })
   const model = {
     source: 'mock',
@@ -173,7 +181,7 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
   const ask: Pair['ask'] = (text, maxTokens = 100, signal = new AbortController().signal) =>
     order(bodyOf(text), maxTokens, signal)
   const close = async (): Promise<void> => {
-    await consumer.books.settle(2000)
+    await consumer.books.settle(60_000)
     for (const one of asks.values()) one.close()
     await consumer.close()
     await provider.close()
@@ -198,9 +206,9 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
       return (await provider.books.store()).vouchers.held(account.id)?.voucher.cumulative ?? 0n
     },
     async logs() {
-      await consumer.books.settle(2000)
+      await consumer.books.settle(60_000)
       for (const one of asks.values()) one.close()
-      await provider.books.settle(2000)
+      await provider.books.settle(60_000)
       return { consumer: await entriesOf(consumer), provider: await entriesOf(provider) }
     },
     async reopened() {
