@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import Corestore from 'corestore'
+import safetyCatch from 'safety-catch'
 import Hyperbee from 'hyperbee'
 import type Hypercore from 'hypercore'
 import { LedgerError } from '../errors.js'
@@ -31,15 +32,15 @@ export class Cores {
 
   /**
    * Opens or makes the cores under `folder` (0700). `keys` null: our own, writable; else copies of somebody else's, and
-   * `primaryKey` null: whatever key the folder was made with.
-   * Throws `STORE_WRITE_FAILED` when another process holds the folder or the disk says no.
+   * `primaryKey` null: whatever key the folder was made with, also where it was copied.
+   * Throws `STORE_FORKED` for a folder that was copied or moved, `STORE_WRITE_FAILED` when another process holds the folder or the disk says no.
    */
   static async open(folder: string, primaryKey: Uint8Array | null, keys: RecordKeys | null = null): Promise<Cores> {
     const path = join(folder, 'cores')
     let store: Corestore | null = null
     try {
       await mkdir(path, { recursive: true, mode: 0o700 })
-      store = new Corestore(path, primaryKey ? { primaryKey, unsafe: true } : {})
+      store = new Corestore(path, primaryKey ? { primaryKey, unsafe: true } : { allowBackup: true })
       await store.ready()
       const opened = store
       const core = async (name: keyof RecordCores): Promise<Hypercore> => {
@@ -55,7 +56,12 @@ export class Cores {
       }
       return new Cores(store, record, new WriteAheadLogs(path))
     } catch (error) {
-      await store?.close()
+      await store?.close().catch(safetyCatch)
+      if (error instanceof Error && 'code' in error && error.code === 'DEVICE_FILE') {
+        throw LedgerError.STORE_FORKED(
+          `the ledger in ${folder} was copied or moved here: two copies that both go on would contradict each other. Move it aside, then "swarmd history restore --from" that folder brings it back`,
+        )
+      }
       throw LedgerError.STORE_WRITE_FAILED(folder, error)
     }
   }

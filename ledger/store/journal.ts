@@ -5,6 +5,9 @@
  * A frame is written only after the one before it is durable, so a crash can tear the last frame alone: a torn end is
  * cut off on opening, and kept beside the file (`.torn`). A damaged frame with a good one behind it is no torn write, and
  * opening refuses (`STORE_CORRUPT`).
+ *
+ * The file is rewritten once most of it is out of date, on opening and between two writes, so that neither it nor the time
+ * to open it grows with what has passed through it.
  */
 import { constants } from 'node:fs'
 import { open, rename, rm, writeFile } from 'node:fs/promises'
@@ -18,7 +21,7 @@ import type { Change, Scan } from './journal-frames.js'
 
 /** Changes of one frame; more wait for the next. */
 const MAX_FRAME_BYTES = 8 * 1024 * 1024
-/** Rewritten on opening when most of it is out of date. */
+/** Smaller files are left as they are. */
 const COMPACT_ABOVE = 256 * 1024
 
 interface Waiting {
@@ -33,20 +36,25 @@ export type JournalFile = Pick<FileHandle, 'write' | 'datasync' | 'close'>
 
 export class Journal {
   readonly #path: string
-  readonly #file: JournalFile
+  readonly #wrap: (file: FileHandle) => JournalFile
+  #file: JournalFile
   readonly #map: Map<string, Uint8Array>
   #sequence: bigint
   #end: number
+  /** Where it is worth a look whether most of the file is out of date. */
+  #lookAt: number
   #queue: Waiting[] = []
   #flushing: Promise<void> | null = null
   #broken: LedgerError | null = null
 
-  private constructor(path: string, file: JournalFile, state: Scan) {
+  private constructor(path: string, file: FileHandle, state: Scan, wrap: (file: FileHandle) => JournalFile) {
     this.#path = path
-    this.#file = file
+    this.#wrap = wrap
+    this.#file = wrap(file)
     this.#map = state.map
     this.#sequence = state.sequence
     this.#end = state.end
+    this.#lookAt = Math.max(COMPACT_ABOVE, 2 * state.end)
   }
 
   /**
@@ -66,10 +74,10 @@ export class Journal {
       }
       await file.datasync()
       await syncFolder(dirname(path))
-      if (state.end < COMPACT_ABOVE || state.end < 4 * size(state.map)) return new Journal(path, wrap(file), state)
+      if (state.end < COMPACT_ABOVE || state.end < 4 * size(state.map)) return new Journal(path, file, state, wrap)
       await file.close()
-      const rewritten = await compact(path, state)
-      return new Journal(path, wrap(rewritten.file), rewritten.state)
+      const rewritten = await compact(path, state.map)
+      return new Journal(path, rewritten.file, rewritten.state, wrap)
     } catch (error) {
       await file?.close()
       throw error instanceof LedgerError ? error : LedgerError.STORE_WRITE_FAILED(path, error)
@@ -116,6 +124,7 @@ export class Journal {
         await this.#append(batch.map(({ changes }) => changes))
         for (const { plain } of batch) apply(this.#map, plain)
         for (const { resolve } of batch) resolve()
+        if (this.#end >= this.#lookAt) await this.#compact()
       } catch (error) {
         const failure = LedgerError.STORE_WRITE_FAILED(this.#path, error)
         this.#broken = failure
@@ -123,6 +132,18 @@ export class Journal {
       }
     }
     this.#flushing = null
+  }
+
+  /** Between two writes: what the map holds is all that is durable. */
+  async #compact(): Promise<void> {
+    if (this.#end >= 4 * size(this.#map)) {
+      const { file, state } = await compact(this.#path, this.#map)
+      await this.#file.close()
+      this.#file = this.#wrap(file)
+      this.#sequence = state.sequence
+      this.#end = state.end
+    }
+    this.#lookAt = Math.max(COMPACT_ABOVE, 2 * this.#end)
   }
 
   async #append(changes: readonly Uint8Array[]): Promise<void> {
@@ -136,11 +157,11 @@ export class Journal {
 }
 
 /** Written aside, synced, then renamed: a crash leaves the old file or the new one. */
-async function compact(path: string, state: Scan): Promise<{ file: FileHandle; state: Scan }> {
+async function compact(path: string, map: Map<string, Uint8Array>): Promise<{ file: FileHandle; state: Scan }> {
   const file = await open(`${path}.new`, 'w+', 0o600)
   const frames: Uint8Array[] = []
   let sequence = 0n
-  const queue = [...state.map].map((entry) => ({ changes: encodeChanges([entry]) }))
+  const queue = [...map].map((entry) => ({ changes: encodeChanges([entry]) }))
   while (queue.length > 0)
     frames.push(
       frameOf(
@@ -153,7 +174,7 @@ async function compact(path: string, state: Scan): Promise<{ file: FileHandle; s
   await file.datasync()
   await rename(`${path}.new`, path)
   await syncFolder(dirname(path))
-  return { file, state: { map: state.map, sequence, end: bytes.byteLength } }
+  return { file, state: { map, sequence, end: bytes.byteLength } }
 }
 
 /** Takes from the front of `queue`: at least one, at most what fits into a frame. */

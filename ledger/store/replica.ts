@@ -15,7 +15,10 @@ export class Replica {
     this.#downloads = [forgotten, checkpoints, log, bodies].map((core) => core.download({ start: 0, end: -1 }))
   }
 
-  /** `primaryKey`: any 32 bytes of the keeper's own; they give no right to write. null: those that it was made with. */
+  /**
+   * `primaryKey`: any 32 bytes of the keeper's own; they give no right to write. null: those that it was made with, also
+   * where the folder is a backup.
+   */
   static async open(folder: string, primaryKey: Uint8Array | null, keys: RecordKeys): Promise<Replica> {
     return new Replica(await Cores.open(folder, primaryKey, keys))
   }

@@ -15,6 +15,7 @@ import { openContent, openContentKey } from '../content.js'
 import type { Content } from '../content.js'
 import type { KeyPair } from '../crypto.js'
 import { LedgerError } from '../errors.js'
+import { receiptHash } from '../transaction.js'
 import type { Transaction } from '../transaction.js'
 import { audit } from './audit.js'
 import type { Report } from './audit.js'
@@ -30,6 +31,7 @@ import { restoreRecord } from './restore.js'
 import type { Restored, RestoreOptions } from './restore.js'
 import { SearchIndex } from './search-index.js'
 import type { Filter, Named, Totals } from './index-keys.js'
+import type { SharedEntry } from './shared.js'
 import { VoucherStore } from './vouchers.js'
 
 /** Rows of one query. */
@@ -145,6 +147,28 @@ export class LedgerStore {
     const body = await this.#log.body(entry)
     if (!body || sealed.kind === 'destroyed') return null
     return openContent(openContentKey(sealed, box), statement.id, body)
+  }
+
+  /** The ciphertext of an entry; null when it was not kept, was forgotten or is pruned. */
+  async ciphertext(entry: Entry): Promise<Uint8Array | null> {
+    return this.#log.body(entry)
+  }
+
+  /**
+   * Takes back what a counterparty kept (shared.ts) and this log has lost; false when it is here already. The caller has
+   * checked it (`assertShared`). Receipts of ours move the chain on, so that no counter is used twice.
+   */
+  async adopt({ role, transaction, ciphertext }: SharedEntry): Promise<boolean> {
+    const ours = role === 'consumer' ? 'provider' : 'consumer'
+    for (const position of await this.find(transaction.statement.id)) {
+      if ((await this.#log.get(position)).role === ours) return false
+    }
+    await this.append({ role: ours, times: transaction.statement.times, transaction, ciphertext })
+    if (ours === 'provider' && transaction.providerSignature) {
+      const { statement } = transaction
+      await this.#outbox.advance({ counter: statement.counter + 1, previous: receiptHash(statement) })
+    }
+    return true
   }
 
   /** Destroys content keys and bodies; statements and signatures stay. */

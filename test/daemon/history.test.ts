@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
@@ -282,6 +283,17 @@ test('a log comes back from a folder with a copy, and from nothing else', async 
   await assert.rejects(target.ask({ op: 'restore', from: source.folder }), { code: 'STORE_FORKED' })
   await record(target.store, IDENTITY.box().publicKey, [{}])
   assert.equal(target.store.length, 4, 'a refused restore stops nobody from appending')
+})
+
+test('a copied ledger folder is no ledger, so that no log forks, but a backup that one comes back from', async (t) => {
+  const source = await kept(t, [{ question: 'In the backup?' }])
+  await source.store.close()
+  const backup = folderOf(t)
+  cpSync(source.folder, backup, { recursive: true })
+  await assert.rejects(LedgerStore.open(backup, IDENTITY.store()), { code: 'STORE_FORKED', message: /restore --from/ })
+  const target = await kept(t, [])
+  await target.ask({ op: 'restore', from: backup })
+  assert.equal((await target.ask({ op: 'search', text: 'backup', ...ALL })).rows.length, 1)
 })
 
 test('the copy of another seed brings nothing back, and the ledger stays usable', async (t) => {

@@ -11,7 +11,7 @@ import { connect, filesContain, folderOf } from './folder.js'
 const SEED_KEY = filled(32, 42)
 const KEEPER_KEY = filled(32, 43)
 const signal = AbortSignal.timeout(60_000)
-const OPTIONS = { atLeast: 0, patienceMs: 300, signal }
+const OPTIONS = { atLeast: 0, patienceMs: 4000, signal }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) {

@@ -45,8 +45,11 @@ declare module 'hypercore' {
 declare module 'corestore' {
   import type Hypercore from 'hypercore'
   class Corestore {
-    /** Without a primary key: the one that the folder was made with. */
-    constructor(folder: string, options: { primaryKey: Uint8Array; unsafe: true } | Record<string, never>)
+    /**
+     * `allowBackup`: a folder that was copied, which is refused otherwise (the device file in it knows its place). Without a
+     * primary key it is the one that the folder was made with.
+     */
+    constructor(folder: string, options: { primaryKey: Uint8Array; unsafe: true } | { allowBackup: true })
     ready(): Promise<void>
     close(): Promise<void>
     get(core: { name: string } | { key: Uint8Array }): Hypercore
