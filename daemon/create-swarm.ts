@@ -1,17 +1,19 @@
 /** The node's place in the swarm, with the keys of its role: its own when it serves, fresh ones when it only asks. */
 import { SwarmNode } from '../swarm/node.js'
-import type { IncomingAsk, Swarm } from '../swarm/port.js'
+import type { IncomingAsk, PeerStream, Swarm } from '../swarm/port.js'
 import { networkId } from './identity.js'
 import type { NodeOptions, SwarmSettings } from './node-options.js'
 import type { Payments } from './payment/open.js'
+import { muxOf, openShared, sharedSource } from './payment/shared-log.js'
 
 /** Joins nothing yet. */
 export function createSwarm(
   settings: SwarmSettings,
   options: NodeOptions,
-  { identity, keys, till }: Payments,
+  payments: Payments,
   onAsk: (ask: IncomingAsk) => void,
 ): Swarm {
+  const { identity, keys, till } = payments
   const serves = options.models.length > 0
   return new SwarmNode({
     keyPair: keys,
@@ -23,8 +25,18 @@ export function createSwarm(
     allow: settings.allow,
     software: `swarmd/${options.version}`,
     onAsk: serves ? onAsk : null,
+    onPeer: (peer) => share(peer, payments),
     onVoucher: serves ? (peer, voucher) => till.accept(voucher, peer) : null,
   })
+}
+
+/**
+ * Answers what a peer may have of this log: the transactions in which it is named. In the same turn as hello, so that both
+ * ends of the channel are there when its first message comes.
+ */
+function share({ key, stream }: PeerStream, { books, keys }: Payments): void {
+  const mux = muxOf(stream)
+  if (mux) openShared(mux, { source: sharedSource(books), own: keys.publicKey, peer: key })
 }
 
 /** On a loopback swarm the address of the network card is not reachable: bind where the bootstrap nodes are. */

@@ -7,6 +7,13 @@ import b4a from 'b4a'
 import { decodeRequest, decodeResponse } from '../../ledger/exchange.js'
 import { isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
 import { receiptHash } from '../../ledger/transaction.js'
+import type { SharedChannel } from '../../ledger/store/shared-channel.js'
+import { networkId } from '../../daemon/identity.js'
+import { openPayments } from '../../daemon/payment/open.js'
+import type { Payments } from '../../daemon/payment/open.js'
+import { muxOf, openShared } from '../../daemon/payment/shared-log.js'
+import { SwarmNode } from '../../swarm/node.js'
+import { offerAt, textBody } from '../helpers/loopback-swarm.js'
 import { chat, MODEL, nodes, until } from '../helpers/nodes.js'
 import { processes } from '../helpers/processes.js'
 
@@ -137,3 +144,70 @@ test('who hangs up in the middle of a stream leaves a record of what it took, si
   assert.deepEqual(ours.transaction, theirs.transaction)
   assert.ok(isProviderSigned(ours.transaction) && isConsumerSigned(ours.transaction))
 })
+
+test('a node tells a peer what both of them signed, and a stranger nothing', async (t) => {
+  const net = await nodes(t)
+  await net.provider('provider')
+  const asker = async (
+    name: string,
+  ): Promise<{ payments: Payments; swarm: SwarmNode; theirs: Promise<SharedChannel> }> => {
+    const swarms: SwarmNode[] = []
+    const payments = openPayments({
+      options: {
+        dataDir: net.folder(name),
+        models: [],
+        swarm: { bootstrap: null, host: null, network: 'test', invite: null, allow: null },
+        credit: null,
+        budget: { all: { perRequest: null, perDay: null }, keys: new Map() },
+      },
+      swarm: () => swarms[0] ?? null,
+      complain: (message) => assert.fail(message),
+      now: Date.now,
+    })
+    let tell: (channel: SharedChannel) => void = () => undefined
+    const theirs = new Promise<SharedChannel>((resolve) => (tell = resolve))
+    const swarm = new SwarmNode({
+      keyPair: payments.keys,
+      boxKeyPair: null,
+      bootstrap: net.bootstrap,
+      host: '127.0.0.1',
+      network: networkId('test'),
+      invite: null,
+      allow: null,
+      software: 'test',
+      onAsk: null,
+      onPeer: ({ key, stream }) => {
+        const mux = muxOf(stream)
+        if (mux) tell(openShared(mux, { source: NOTHING, own: payments.keys.publicKey, peer: key }))
+      },
+    })
+    swarms.push(swarm)
+    t.after(async () => {
+      await swarm.close()
+      await payments.close()
+    })
+    await swarm.ready()
+    return { payments, swarm, theirs }
+  }
+  const party = await asker('party')
+  const stranger = await asker('stranger')
+  const offer = await offerAt(party.swarm)
+  const id = b4a.from('a transaction id')
+  const limits = { maxTokens: 5, maxCost: null, deadlineMs: 60_000 }
+  const order = { id, swarm: party.swarm, offer, body: textBody('hello there'), limits, caller: null }
+  const { signal } = new AbortController()
+  for await (const event of party.payments.purchases.ask({ ...order, signal, onLie: assert.fail })) assert.ok(event)
+  await party.payments.books.settle(60_000)
+  const channel = await party.theirs
+  let part = await channel.ask(null)
+  // The provider's copy is written when the countersignature has arrived.
+  while (part.entries.length === 0) part = await channel.ask(null)
+  assert.deepEqual(
+    part.entries.map(({ transaction }) => transaction.statement.id),
+    [id],
+  )
+  assert.ok(part.entries[0]?.ciphertext)
+  assert.deepEqual((await (await stranger.theirs).ask(null)).entries, [])
+})
+
+const NOTHING = { query: () => Promise.resolve([]), ciphertext: () => Promise.resolve(null) }

@@ -26,6 +26,7 @@ export interface NodeSettings {
 }
 
 export interface Nodes {
+  readonly bootstrap: NonNullable<NonNullable<NodeOptions['swarm']>['bootstrap']>
   readonly folder: (name: string) => string
   /** A provider of the mock. */
   provider(name: string, settings?: NodeSettings): Promise<Node>
@@ -80,6 +81,7 @@ export async function nodes(t: TestContext): Promise<Nodes> {
     bodyLimit: 2 ** 24,
   }
   const nodes: Nodes = {
+    bootstrap: dht.bootstrap,
     folder,
     provider: (name, given = {}) => start(name, { models: [mock(given)], api: null }, given),
     async consumer(name, given = {}, providers = 1) {
