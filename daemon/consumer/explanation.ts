@@ -15,6 +15,9 @@ export function explainRoute(
   question: RouteQuestion,
 ): RouteView {
   const { chosen, candidates, excluded, retryAfterMs } = router.explain(entry, requestOf(entry, question), new Set())
+  // The router does not look at what this node cannot pay for.
+  const seen = new Set([...candidates, ...excluded].map(({ offer }) => offer))
+  const unpayable = entry.offers.filter((offer) => !seen.has(offer)).map((offer) => ({ offer, reason: 'NO_MEANS' }))
   return {
     model: entry.card.id,
     root: entry.root,
@@ -26,7 +29,7 @@ export function explainRoute(
       scoreMs: score,
       ...parts,
     })),
-    excluded: excluded.map(({ offer, reason }) => ({
+    excluded: [...excluded, ...unpayable].map(({ offer, reason }) => ({
       provider: b4a.toString(offer.nodeKey, 'hex'),
       price: priceView(offer.prices),
       reason,

@@ -17,8 +17,12 @@ export interface SmallNet {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Resolves once the consumer knows all providers; each is given by the flags of its `serve mock`. */
-export async function smallNet(t: TestContext, providers: readonly (readonly string[])[]): Promise<SmallNet> {
+/** Resolves once the consumer knows all providers; each is given by the flags of its `serve mock`, the consumer by its own. */
+export async function smallNet(
+  t: TestContext,
+  providers: readonly (readonly string[])[],
+  flags: readonly string[] = [],
+): Promise<SmallNet> {
   const folder = await mkdtemp(join(tmpdir(), 'swarmd-test-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const dht = await startLoopbackDht()
@@ -32,8 +36,8 @@ export async function smallNet(t: TestContext, providers: readonly (readonly str
     t.after(() => node.stop())
     return node
   }
-  const serving = providers.map((flags, i) => start(`provider${i}`, 'serve', 'mock', '--no-api', ...flags))
-  const consumer = start('consumer', 'up', '--port', '0')
+  const serving = providers.map((own, i) => start(`provider${i}`, 'serve', 'mock', '--no-api', ...own))
+  const consumer = start('consumer', 'up', '--port', '0', ...flags)
   await Promise.all(serving.map((provider) => provider.event('ready')))
   const { apiUrl } = await consumer.event('listening')
   const dataDir = join(folder, 'consumer')
