@@ -1,6 +1,7 @@
 /** The node's place in the swarm, with the keys of its role: its own when it serves, fresh ones when it only asks. */
 import { SwarmNode } from '../swarm/node.js'
 import type { IncomingAsk, PeerStream, Swarm } from '../swarm/port.js'
+import type { SharedPeers } from './history/shared-peers.js'
 import { networkId } from './identity.js'
 import type { NodeOptions, SwarmSettings } from './node-options.js'
 import type { Payments } from './payment/open.js'
@@ -12,6 +13,7 @@ export function createSwarm(
   options: NodeOptions,
   payments: Payments,
   onAsk: (ask: IncomingAsk) => void,
+  sharing: SharedPeers,
 ): Swarm {
   const { identity, keys, till } = payments
   const serves = options.models.length > 0
@@ -25,7 +27,7 @@ export function createSwarm(
     allow: settings.allow,
     software: `swarmd/${options.version}`,
     onAsk: serves ? onAsk : null,
-    onPeer: (peer) => share(peer, payments),
+    onPeer: (peer) => share(peer, payments, sharing),
     onVoucher: serves ? (peer, voucher) => till.accept(voucher, peer) : null,
   })
 }
@@ -34,9 +36,9 @@ export function createSwarm(
  * Answers what a peer may have of this log: the transactions in which it is named. In the same turn as hello, so that both
  * ends of the channel are there when its first message comes.
  */
-function share({ key, stream }: PeerStream, { books, keys }: Payments): void {
+function share({ key, stream }: PeerStream, { books, keys }: Payments, sharing: SharedPeers): void {
   const mux = muxOf(stream)
-  if (mux) openShared(mux, { source: sharedSource(books), own: keys.publicKey, peer: key })
+  if (mux) sharing.add(openShared(mux, { source: sharedSource(books), own: keys.publicKey, peer: key }))
 }
 
 /** On a loopback swarm the address of the network card is not reachable: bind where the bootstrap nodes are. */

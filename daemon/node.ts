@@ -17,6 +17,7 @@ import type { RouteQuestion, RouteView } from './control/route.js'
 import { ControlServer } from './control/server.js'
 import type { NodeSnapshot } from './control/snapshot.js'
 import { DaemonError } from './errors.js'
+import { SharedPeers } from './history/shared-peers.js'
 import type { LedgerStreams } from './history/streams.js'
 import { LocalModels } from './local-models.js'
 import type { LocalModel } from './local-models.js'
@@ -62,6 +63,7 @@ class DaemonNode implements Node {
   #swarm: Swarm | null = null
   #payments: Payments | null = null
   #ledger: LedgerStreams | null = null
+  #sharing = new SharedPeers()
   #joining: boolean
   #joined = false
   #settleTimer: NodeJS.Timeout | null = null
@@ -220,7 +222,7 @@ class DaemonNode implements Node {
       dataDir: this.#options.dataDir,
       parts: () => this.#payments,
       models: () => this.#consumer.models(),
-      copies: null,
+      copies: () => (this.#swarm ? this.#sharing : null),
     })
     yield* this.#ledger.streams[what](params, signal)
   }
@@ -259,7 +261,7 @@ class DaemonNode implements Node {
     if (settings === null || !payments) return
     const { createSwarm } = await import('./create-swarm.js')
     if (this.#closing) return
-    const swarm = createSwarm(settings, this.#options, payments, (ask) => this.#provider.handle(ask))
+    const swarm = createSwarm(settings, this.#options, payments, (ask) => this.#provider.handle(ask), this.#sharing)
     this.#swarm = swarm
     swarm.on('offers', () => this.#changed())
     swarm.on('peers', () => this.#notify())

@@ -68,8 +68,8 @@ Examples:
   command.command('verify').description('Check the whole log: signatures, hashes, Merkle tree, checkpoints and index.')
   command
     .command('restore')
-    .description('Bring the log back from a peer or a folder that keeps a copy.')
-    .option('--from <folder>', 'a folder with a copy, instead of the connected peers')
+    .description('Bring back what was lost: from the connected peers, or from a folder with a copy.')
+    .option('--from <folder>', 'a copy or a backup of a ledger folder: brings the whole log back into an empty one')
 }
 
 /** The options by which transactions are chosen. */

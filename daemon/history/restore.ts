@@ -1,6 +1,6 @@
 /**
- * Brings the log back from a copy: from the seed, which gives the keys of the log, and from a peer or a folder that holds
- * what a `Replica` keeps. The store takes no appends until all of it is here.
+ * Brings back what was lost: the whole log from a folder that holds a copy of it (a `Replica`'s, or a backup), or from the
+ * connected peers the transactions that each shares with this node.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,26 +10,46 @@ import { HistoryError } from './errors.js'
 import type { HistoryItem } from './items.js'
 import { watched } from './watched.js'
 
-/** The node's connections, as far as copies of its log are concerned. */
+/** The node's connections, as far as what peers share with this node is concerned. */
 export interface Copies {
-  /**
-   * Lets every connected peer that keeps a copy replicate with the store, until `signal` is aborted. Resolves with the
-   * number of those that hold something.
-   */
-  attach(store: LedgerStore, signal: AbortSignal): Promise<number>
+  /** Takes back every transaction that a connected peer holds of this node, and this log has not. */
+  recover(
+    store: LedgerStore,
+    signal: AbortSignal,
+    tell: (done: number, total: number) => void,
+  ): Promise<{ readonly peers: number; readonly adopted: number }>
 }
 
 /** How long a body may take to arrive before it, and all older ones, count as pruned. */
 const BODY_PATIENCE_MS = 5000
 
-/** `from`: a folder; null = the connected peers. Throws `HISTORY_NO_COPY`, `STORE_FORKED`. */
+/** `from`: a folder with a whole copy; null = the connected peers, each of which has its part. Throws `HISTORY_NO_COPY`. */
 export async function* restoreHistory(
   store: LedgerStore,
   from: string | null,
   copies: Copies | null,
   signal: AbortSignal,
 ): AsyncGenerator<HistoryItem> {
-  const source = from === null ? await peersWith(copies, store, signal) : await folderWith(from, store)
+  yield* from === null ? fromPeers(store, copies, signal) : fromFolder(store, from, signal)
+}
+
+async function* fromPeers(store: LedgerStore, copies: Copies | null, signal: AbortSignal): AsyncGenerator<HistoryItem> {
+  if (!copies) {
+    throw HistoryError.NO_COPY(
+      'No node runs here that could ask its peers. Start it with "swarmd serve" or "swarmd up", or name a folder with --from DIR.',
+    )
+  }
+  const { peers, adopted } = yield* watched((tell) => copies.recover(store, signal, tell))
+  if (peers === 0) {
+    throw HistoryError.NO_COPY(
+      'No connected peer answers for what it shares with this node. Wait for one ("swarmd peers"), or name a folder with --from DIR.',
+    )
+  }
+  yield { summary: { count: adopted, note: `${peers} peers were asked; each has only its own part.` } }
+}
+
+async function* fromFolder(store: LedgerStore, from: string, signal: AbortSignal): AsyncGenerator<HistoryItem> {
+  const source = await folderWith(from, store)
   try {
     const { transactions, bodyBlocks } = yield* watched((tell) =>
       store.restore({ atLeast: 0, patienceMs: BODY_PATIENCE_MS, signal, onProgress: tell }),
@@ -43,28 +63,6 @@ export async function* restoreHistory(
 
 interface Source {
   end(): Promise<void>
-}
-
-async function peersWith(copies: Copies | null, store: LedgerStore, signal: AbortSignal): Promise<Source> {
-  if (!copies) {
-    throw HistoryError.NO_COPY(
-      'A log comes back from a peer that keeps a copy, and no node runs here that could be connected to one. Start it with "swarmd up", or name a folder with --from DIR.',
-    )
-  }
-  const over = new AbortController()
-  const holders = await copies.attach(store, AbortSignal.any([signal, over.signal]))
-  if (holders === 0) {
-    over.abort()
-    throw HistoryError.NO_COPY(
-      'None of the connected peers keeps a copy of this log. Connect to one that does, or name a folder with --from DIR.',
-    )
-  }
-  return {
-    end: () => {
-      over.abort()
-      return Promise.resolve()
-    },
-  }
 }
 
 /** A folder in which a replica, or a backup of another ledger folder, lies. */

@@ -22,7 +22,7 @@ export interface LedgerStreamsOptions {
   readonly parts: () => LedgerParts | null
   /** The models that this node knows now. */
   readonly models: () => readonly { readonly root: string; readonly id: string }[]
-  readonly copies: Copies | null
+  readonly copies: () => Copies | null
 }
 
 export class LedgerStreams {
@@ -49,7 +49,7 @@ export class LedgerStreams {
     const { identity, books } = this.#parts()
     const store = await books.store()
     const names = await this.#learn(store)
-    const { copies } = this.#options
+    const copies = this.#options.copies()
     yield* new History({ store: () => Promise.resolve(store), keys: identity, names, copies }).run(params, signal)
   }
 

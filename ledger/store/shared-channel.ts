@@ -54,6 +54,11 @@ export class SharedChannel {
     this.#channel?.open()
   }
 
+  /** Nothing can be asked any more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /**
    * The newest transactions with this peer, as the peer keeps them, before a place in its log. Every entry is checked.
    * Throws `STORE_CLOSED` when the channel ends first, and what `assertShared` throws.

@@ -10,8 +10,10 @@ import type { Detail, HistoryItem, Row, Summary } from '../../daemon/history/ite
 import { ModelNames } from '../../daemon/history/model-names.js'
 import { parseHistoryRequest } from '../../daemon/history/request.js'
 import type { HistoryRequest } from '../../daemon/history/request.js'
+import { SharedPeers } from '../../daemon/history/shared-peers.js'
 import { verifyFile } from '../../daemon/history/verify-file.js'
 import { Identity } from '../../daemon/identity.js'
+import { partFor } from '../../ledger/store/shared.js'
 import { LedgerStore } from '../../ledger/store/store.js'
 import { chat, record } from '../helpers/exchanges.js'
 import type { Said } from '../helpers/exchanges.js'
@@ -294,6 +296,29 @@ test('a copied ledger folder is no ledger, so that no log forks, but a backup th
   const target = await kept(t, [])
   await target.ask({ op: 'restore', from: backup })
   assert.equal((await target.ask({ op: 'search', text: 'backup', ...ALL })).rows.length, 1)
+})
+
+test('what peers share comes back through them, a peer that lies is left out, and without any the way out is told', async (t) => {
+  const theirs = await kept(t, [{ question: 'Shared?', role: 'provider' }, { role: 'provider' }])
+  const { store, names } = await kept(t, [])
+  const peers = new SharedPeers()
+  const ask = async (): Promise<HistoryItem[]> => {
+    const history = new History({ store: () => Promise.resolve(store), keys: IDENTITY, names, copies: peers })
+    const items: HistoryItem[] = []
+    for await (const item of history.run({ op: 'restore', from: null }, new AbortController().signal)) items.push(item)
+    return items
+  }
+  await assert.rejects(ask(), { code: 'HISTORY_NO_COPY', message: /--from DIR/ })
+  let cut = false
+  peers.add({ closed: false, close: () => (cut = true), ask: () => Promise.reject(new Error('a lie')) })
+  peers.add({
+    closed: false,
+    close: () => assert.fail(),
+    ask: (before) => partFor(theirs.store, CONSUMER.publicKey, { before, most: 1 }),
+  })
+  const last = (await ask()).at(-1)
+  assert.ok(cut && last && 'summary' in last && last.summary.count === 2)
+  assert.equal(store.length, 2)
 })
 
 test('the copy of another seed brings nothing back, and the ledger stays usable', async (t) => {
