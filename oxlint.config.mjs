@@ -26,7 +26,7 @@ const SODIUM = {
 }
 
 const FOLDERS = ['bin', 'daemon', 'proxy', 'tui', 'swarm', 'ledger', 'test', 'bench']
-const PURE_LEDGER = ['amount', 'price', 'voucher', 'transaction', 'channel', 'errors']
+const PURE_LEDGER = ['amount', 'price', 'voucher', 'transaction', 'channel', 'errors', 'fields']
 
 /**
  * `from` may import only the folders in `to` besides itself.

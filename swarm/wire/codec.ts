@@ -7,19 +7,11 @@
  */
 import b4a from 'b4a'
 import c from 'compact-encoding'
+import type { Codec, State } from '../../ledger/fields.js'
 import { SwarmError } from '../errors.js'
 
-export interface State {
-  start: number
-  end: number
-  buffer: Uint8Array | null
-}
-
-export interface Codec<T> {
-  readonly preencode: (state: State, value: T) => void
-  readonly encode: (state: State, value: T) => void
-  readonly decode: (state: State) => T
-}
+export { record } from '../../ledger/fields.js'
+export type { Codec, State } from '../../ledger/fields.js'
 
 /** A top-level message: its name for errors, its size limit, and its codec (version byte included). */
 export interface WireMessage<T> extends Codec<T> {
@@ -70,24 +62,6 @@ export function message<T>(name: string, version: number, maxBytes: number, body
       const got = c.uint8.decode(state)
       if (got !== version) throw SwarmError.UNKNOWN_VERSION(name, got)
       return body.decode(state)
-    },
-  }
-}
-
-/** Fields one after the other, in the order in which they are written down. */
-export function record<T extends object>(fields: { readonly [K in keyof T]-?: Codec<T[K]> }): Codec<T> {
-  const entries = Object.entries(fields) as [keyof T, Codec<T[keyof T]>][]
-  return {
-    preencode(state, value) {
-      for (const [key, field] of entries) field.preencode(state, value[key])
-    },
-    encode(state, value) {
-      for (const [key, field] of entries) field.encode(state, value[key])
-    },
-    decode(state) {
-      const value: Partial<T> = {}
-      for (const [key, field] of entries) value[key] = field.decode(state)
-      return value as T
     },
   }
 }
