@@ -1,6 +1,7 @@
 /** Puts swarmd's program on a chain: files and addresses of a command line in, what happened out. */
 import { readFile } from 'node:fs/promises'
 import { fromBase58 } from '../ledger/chain/base58.js'
+import { configureProgram } from '../ledger/chain/configure.js'
 import { deployProgram } from '../ledger/chain/deploy.js'
 import type { Deployed, DeployProgress } from '../ledger/chain/deploy.js'
 import { readKeypair } from '../ledger/chain/keypair.js'
@@ -28,4 +29,22 @@ export async function deployFromFiles(options: ProgramDeployment): Promise<Deplo
   const given = program === null ? {} : { program: fromBase58(program, 32) ? program : await readKeypair(program) }
   const rpc = new Rpc({ urls: [url], genesisHash })
   return deployProgram({ rpc, payer, elf, onProgress, ...given })
+}
+
+export interface ProgramConfiguration {
+  readonly url: string
+  /** Key file of the upgrade authority. */
+  readonly keypair: string
+  /** Base58. */
+  readonly program: string
+  /** Base58; gets the fees, and has to hold enough to be rent-exempt. */
+  readonly treasury: string
+  readonly genesisHash: string | null
+}
+
+/** Makes the program's config. Throws `ChainError`s. */
+export async function configureFromFiles(options: ProgramConfiguration): Promise<'configured' | 'unchanged'> {
+  const { url, keypair, program, treasury, genesisHash } = options
+  const rpc = new Rpc({ urls: [url], genesisHash })
+  return configureProgram(rpc, await readKeypair(keypair), program, treasury)
 }

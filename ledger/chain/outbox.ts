@@ -43,6 +43,7 @@ export class Outbox {
   /** When a transaction was sent by this process. One that an earlier process sent is not here, and is only asked for. */
   readonly #sent = new Map<string, number>()
   #turn: Promise<void> = Promise.resolve()
+  #closed = false
 
   /** Throws `STORE_CORRUPT` for entries that no version wrote. */
   constructor({ journal, chain, now }: OutboxOptions) {
@@ -85,9 +86,10 @@ export class Outbox {
 
   /**
    * Sends what is prepared, asks for what is under way, writes down what has become of it. Resolves when that is done;
-   * no failure of a node ends it. Throws `STORE_WRITE_FAILED`. Calls wait for each other.
+   * no failure of a node ends it. Throws `STORE_WRITE_FAILED`, `STORE_CLOSED`. Calls wait for each other.
    */
   tick(): Promise<void> {
+    if (this.#closed) return Promise.reject(LedgerError.STORE_CLOSED('the outbox'))
     const next = this.#turn.then(() => this.#tick())
     this.#turn = next.catch(() => undefined)
     return next
@@ -102,6 +104,8 @@ export class Outbox {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
     this.#listeners.clear()
     await this.#turn
     await this.#journal.close()

@@ -14,6 +14,8 @@ const DEFAULT_ROUNDS = 3
 const PAUSE_MS = 250
 const MAX_PAUSE_MS = 5_000
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+/** Errors that are about the node, not about the question: behind, starting, without that block. */
+const NODE_TROUBLES = new Set([-32004, -32005, -32014, -32016, 429])
 
 export interface RpcOptions {
   /** At least one; tried in this order, beginning with the one that answered last. */
@@ -106,11 +108,14 @@ export class Rpc {
     const expected = this.#options.genesisHash
     try {
       if (!node.verified && expected !== null) {
-        const [found] = await this.#post(node, [{ method: 'getGenesisHash', params: [] }])
+        const found = await this.#post(node, { method: 'getGenesisHash', params: [] })
         if (found !== expected) return ChainError.WRONG_CHAIN(node.host, expected, String(found))
         node.verified = true
       }
-      return await this.#post(node, calls)
+      // One after the other: many public nodes take no batches.
+      const results: unknown[] = []
+      for (const call of calls) results.push(await this.#post(node, call))
+      return results
     } catch (error) {
       if (error instanceof ChainError) throw error
       node.verified = false
@@ -118,21 +123,23 @@ export class Rpc {
     }
   }
 
-  async #post(node: Node, calls: readonly RpcCall[]): Promise<unknown[]> {
-    const requests = calls.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }))
+  async #post(node: Node, { method, params }: RpcCall): Promise<unknown> {
     const response = await (this.#options.fetch ?? fetch)(node.url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...node.headers },
-      body: JSON.stringify(requests.length === 1 ? requests[0] : requests),
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
       signal: AbortSignal.timeout(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
       redirect: 'error',
     })
     const text = await textOf(response)
     // Overload and gateways are another node's chance; JSON-RPC itself answers 200.
     if (!response.ok) throw new Error(`HTTP ${response.status}`)
-    const parsed: unknown = JSON.parse(text)
-    const answers: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
-    return calls.map((call, id) => resultOf(answers, id, node.host, call.method))
+    const answer: unknown = JSON.parse(text)
+    if (!isObject(answer)) throw new Error('an answer that is no JSON-RPC')
+    const { error } = answer
+    if (!isObject(error)) return answer['result']
+    if (NODE_TROUBLES.has(Number(error['code']))) throw new Error(`the node is not ready (${Number(error['code'])})`)
+    throw refusalOf(error, node.host, method)
   }
 
   #pause(round: number): Promise<unknown> {
@@ -167,13 +174,6 @@ async function textOf(response: Response): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function resultOf(answers: readonly unknown[], id: number, host: string, method: string): unknown {
-  const answer = answers.find((item) => isObject(item) && item['id'] === id)
-  if (!isObject(answer)) throw new Error('an answer that is no JSON-RPC')
-  if (isObject(answer['error'])) throw refusalOf(answer['error'], host, method)
-  return answer['result']
 }
 
 /** Only words of ours and codes: texts of fetch hold the address. */

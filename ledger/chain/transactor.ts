@@ -73,6 +73,9 @@ export class Transactor {
     )
     const { signature, wire, lastValidBlockHeight } = sign(priced, [order.payer, ...(order.signers ?? [])])
     const { id, purpose } = order
+    // Somebody else may have prepared the same meanwhile: then that one counts.
+    const raced = this.#outbox.get(id)
+    if (raced) return raced
     const text = Buffer.from(wire).toString('base64')
     return this.#outbox.prepare({ id, purpose, signature, wire: text, lastValidBlockHeight })
   }

@@ -13,7 +13,13 @@ import { startSwarmdChain, EMBEDDED_PROGRAM } from '../../ledger/chain/embedded/
 import type { RunningChain } from '../../ledger/chain/embedded/start.js'
 import { CHANNEL_PHASE } from '../../ledger/chain/layout/accounts.js'
 import { Outbox } from '../../ledger/chain/outbox.js'
-import { channelsOfPayer, channelsOfProvider, offersOfModel, providerOfNode } from '../../ledger/chain/readings.js'
+import {
+  channelsOfPayer,
+  channelsOfProvider,
+  offers,
+  offersOfModel,
+  providerOfNode,
+} from '../../ledger/chain/readings.js'
 import { Rpc } from '../../ledger/chain/rpc.js'
 import { Transactor } from '../../ledger/chain/transactor.js'
 import { randomBytes, signingKeyPair } from '../../ledger/crypto.js'
@@ -166,6 +172,7 @@ test('providers and offers are found by node key and by model; offers close', as
   const [held] = await offersOfModel(provider.rpc, EMBEDDED_PROGRAM, MODEL)
   assert.deepEqual([held?.account.output, held?.account.provider.toBase58()], [30n, provider.client.provider])
   assert.deepEqual(await offersOfModel(provider.rpc, EMBEDDED_PROGRAM, filled(32, 6)), [])
+  assert.equal((await offers(provider.rpc, EMBEDDED_PROGRAM)).length, 1)
   await provider.client.closeOffer(MODEL, '1')
   assert.deepEqual(await offersOfModel(provider.rpc, EMBEDDED_PROGRAM, MODEL), [])
 })
@@ -174,7 +181,9 @@ test('a transfer with a priority fee pays it; the same id is the same transfer',
   const scene = await sceneOf(t)
   const payer = await scene.party(SOL, 10_000n)
   const to = toBase58(signingKeyPair(randomBytes(32)).publicKey)
-  const entry = await payer.client.transfer(to, lamports(SOL / 10n), 'rent of June')
+  const both = [1, 2].map(() => payer.client.transfer(to, lamports(SOL / 10n), 'rent of June'))
+  const [entry, twin] = await Promise.all(both)
+  assert.ok(entry && entry.signature === twin?.signature)
   assert.equal((await payer.client.transfer(to, lamports(SOL / 10n), 'rent of June')).signature, entry.signature)
   assert.equal(await balance(payer, to), SOL / 10n)
   const fee = SOL - SOL / 10n - (await payer.client.balance())

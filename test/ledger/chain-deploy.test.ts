@@ -83,6 +83,20 @@ test('deployed, then unchanged, then upgraded by a longer code; by nobody else',
   assert.equal((await deployer.code(program)).byteLength, elf.byteLength + 12_000)
   await deployer.runs(program, payer)
 
+  const treasury = (await deployer.key('treasury.json', SOL)).publicKey.toBase58()
+  const configure = [...deployer.args('payer.json', '--program', program, '--treasury', treasury), '--json']
+  configure[1] = 'configure'
+  assert.deepEqual(JSON.parse((await deployer.home.run(configure)).stdout), {
+    event: 'done',
+    program,
+    outcome: 'configured',
+  })
+  assert.deepEqual(JSON.parse((await deployer.home.run(configure)).stdout), {
+    event: 'done',
+    program,
+    outcome: 'unchanged',
+  })
+
   await deployer.key('other.json', 10 * SOL)
   const refused = (await deployer.deploy('other.json', '--program', program)) as { error?: { code: string } }
   assert.equal(refused.error?.code, 'PROGRAM_MISMATCH')

@@ -8,7 +8,7 @@ import { settlementFee, settlePolicy } from '../../ledger/chain/settle-policy.js
 import type { SettleState } from '../../ledger/chain/settle-policy.js'
 import { lamports } from '../../ledger/amount.js'
 
-type Behaviour = 'ok' | 'refuses' | 'hangs' | 'broken' | 'busy' | 'other chain'
+type Behaviour = 'ok' | 'behind' | 'refuses' | 'hangs' | 'broken' | 'busy' | 'other chain'
 
 const GENESIS = 'the chain'
 const SECRET = 'key-that-nobody-may-see'
@@ -49,6 +49,7 @@ class Nodes {
         })
       })
     if (behaviour === 'broken') return new Response(`<html>${SECRET}`)
+    if (behaviour === 'behind') return new Response(JSON.stringify({ id, error: { code: -32005, message: 'behind' } }))
     if (behaviour === 'busy') return new Response('slow down', { status: 429 })
     const genesis = behaviour === 'other chain' ? 'another chain' : GENESIS
     const result = method === 'getGenesisHash' ? genesis : { context: { slot: 1 }, value: 7 }
@@ -63,6 +64,7 @@ test('a node that fails is passed over, and the one that answered is asked first
     ['b', 'hangs'],
     ['c', 'broken'],
     ['d', 'busy'],
+    ['f', 'behind'],
     ['e', 'ok'],
   ] as const)
     nodes.behaviours.set(host, behaviour)

@@ -4,8 +4,6 @@ import { EmbeddedChain } from './chain.js'
 import type { ChainOptions } from './chain.js'
 import { ChainServer } from './server.js'
 
-export const DEFAULT_CHAIN_PORT = 8899
-
 export interface EmbeddedChainOptions extends ChainOptions {
   /** Loopback addresses only. Default 127.0.0.1. */
   readonly host?: string

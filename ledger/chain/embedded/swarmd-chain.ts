@@ -10,8 +10,6 @@ import type { EmbeddedChainOptions, RunningChain } from './start.js'
 
 export const EMBEDDED_PROGRAM = 'SwarmdSett1ement111111111111111111111111111'
 
-/** A tenth of what is paid; half of it to the last trainer of a model, the rest to auditors and treasury. */
-const FEES = { feeBps: 1_000, trainerBps: 5_000, poolBps: 2_500, treasuryBps: 2_500 }
 /** Rent-exempt, so that the treasury takes the smallest fee. */
 const TREASURY_LAMPORTS = 10_000_000n
 /** The first byte of the program's config account. */
@@ -32,14 +30,15 @@ export async function startSwarmdChain(options: Omit<EmbeddedChainOptions, 'prog
 }
 
 async function configure({ chain, faucet }: RunningChain): Promise<void> {
-  const [{ Keypair, PublicKey, Transaction }, { initConfig }] = await Promise.all([
+  const [{ Keypair, PublicKey, Transaction }, { initConfig }, { STANDARD_FEES }] = await Promise.all([
     import('@solana/web3.js'),
     import('../layout/config-instructions.js'),
+    import('../configure.js'),
   ])
   const treasury = signingKeyPair(hash('swarmd/1/chain/treasury', faucet.secretKey.subarray(0, 32))).publicKey
   chain.airdrop(treasury, TREASURY_LAMPORTS)
   const authority = Keypair.fromSecretKey(faucet.secretKey)
-  const change = { admin: authority.publicKey, slasher: authority.publicKey, ...FEES }
+  const change = { admin: authority.publicKey, slasher: authority.publicKey, ...STANDARD_FEES }
   const shares = { treasury: new PublicKey(treasury), pool: new PublicKey(treasury) }
   const blockhash = new PublicKey(chain.clock.blockhash(chain.clock.slot())).toBase58()
   const transaction = new Transaction({ feePayer: authority.publicKey, blockhash, lastValidBlockHeight: 0 })
