@@ -11,7 +11,7 @@ import type { Codec, State } from '../../ledger/fields.js'
 import { SwarmError } from '../errors.js'
 
 export { record } from '../../ledger/fields.js'
-export type { Codec, State } from '../../ledger/fields.js'
+export type { Codec } from '../../ledger/fields.js'
 
 /** A top-level message: its name for errors, its size limit, and its codec (version byte included). */
 export interface WireMessage<T> extends Codec<T> {
