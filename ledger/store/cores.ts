@@ -54,7 +54,7 @@ export class Cores {
         forgotten: await core('forgotten'),
         checkpoints: await core('checkpoints'),
       }
-      return new Cores(store, record, new WriteAheadLogs(path))
+      return new Cores(store, record, new WriteAheadLogs(path, () => opened.storage.db.flush()))
     } catch (error) {
       await store?.close().catch(safetyCatch)
       if (error instanceof Error && 'code' in error && error.code === 'DEVICE_FILE') {
@@ -95,6 +95,7 @@ export class Cores {
   }
 
   async close(): Promise<void> {
+    await this.disk.close()
     await this.#store.close()
   }
 }

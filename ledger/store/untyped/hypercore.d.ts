@@ -52,6 +52,8 @@ declare module 'corestore' {
     constructor(folder: string, options: { primaryKey: Uint8Array; unsafe: true } | { allowBackup: true })
     ready(): Promise<void>
     close(): Promise<void>
+    /** `db` is the column family in which everything lies; `flush` moves its memory into tables. */
+    readonly storage: { readonly db: { flush(): Promise<void> } }
     get(core: { name: string } | { key: Uint8Array }): Hypercore
   }
   export default Corestore
