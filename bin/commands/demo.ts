@@ -23,9 +23,9 @@ import { listenForEnd } from '../signals.js'
 
 const DHT_NODES = 3
 const PRICE_IN = 20_000
+const PRICE_OUT = 60_000
 /** Nobody has money here: both sides stand for what they owe. */
 const CREDIT = '1 SOL'
-const PRICE_OUT = 60_000
 const SEEDLING = fileURLToPath(new URL('../../../models/seedling/seedling.gguf', import.meta.url))
 
 export function define(command: Command): void {
