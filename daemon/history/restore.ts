@@ -45,7 +45,12 @@ async function* fromPeers(store: LedgerStore, copies: Copies | null, signal: Abo
       'No connected peer answers for what it shares with this node. Wait for one ("swarmd peers"), or name a folder with --from DIR.',
     )
   }
-  yield { summary: { count: adopted, note: `Answered by ${peers} connected ${peers === 1 ? 'peer' : 'peers'}, each with its own part.` } }
+  yield {
+    summary: {
+      count: adopted,
+      note: `Answered by ${peers} connected ${peers === 1 ? 'peer' : 'peers'}, each with its own part.`,
+    },
+  }
 }
 
 async function* fromFolder(store: LedgerStore, from: string, signal: AbortSignal): AsyncGenerator<HistoryItem> {
