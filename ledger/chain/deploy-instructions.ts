@@ -19,6 +19,21 @@ export const BUFFER_HEADER = 37
 /** tag u32 = 3, slot u64, option u8, authority 32, then the code. */
 export const PROGRAM_DATA_HEADER = 45
 export const PROGRAM_BYTES = 36
+/** What fits beside one signature and three keys. */
+export const CHUNK_BYTES = 1_000
+
+export interface Piece {
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** The code in pieces of one write each. */
+export function pieces(elf: Uint8Array): Piece[] {
+  return Array.from({ length: Math.ceil(elf.byteLength / CHUNK_BYTES) }, (_, index) => {
+    const offset = index * CHUNK_BYTES
+    return { offset, bytes: elf.subarray(offset, offset + CHUNK_BYTES) }
+  })
+}
 
 export function initializeBuffer(buffer: PublicKey, authority: PublicKey): TransactionInstruction {
   return loader(u32(0), [writable(buffer), readonly(authority)])

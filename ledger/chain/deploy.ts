@@ -17,8 +17,6 @@ import { confirmed } from './confirm.js'
 import { compile, sign } from './sign.js'
 import type { Signed } from './sign.js'
 
-/** What fits beside one signature and three keys. */
-const CHUNK_BYTES = 1_000
 /** Writes that are under way at a time. */
 const PARALLEL = 16
 /** How often missing pieces are written again before it gives up. */
@@ -147,7 +145,7 @@ class Deployment {
       buffer ? 0n : rentFor(this.#rpc, loader.BUFFER_HEADER + byteLength),
       capacity === null ? rentFor(this.#rpc, loader.PROGRAM_BYTES) : 0n,
     ])
-    const fees = 5_000n * BigInt(Math.ceil(byteLength / CHUNK_BYTES) + 8)
+    const fees = 5_000n * BigInt(Math.ceil(byteLength / loader.CHUNK_BYTES) + 8)
     const needed = rents[0] + rents[1] + fees
     const held = await balanceOf(this.#rpc, this.#self.toBase58())
     if (held < needed)
@@ -165,9 +163,9 @@ class Deployment {
     for (let round = 0; round < WRITE_ROUNDS; round++) {
       const account = await accountOf(this.#rpc, this.#bufferAddress())
       const written = account?.data.subarray(loader.BUFFER_HEADER) ?? new Uint8Array(0)
-      const missing = chunks(this.#elf).filter(
-        ({ offset, bytes }) => Buffer.compare(written.subarray(offset, offset + bytes.byteLength), bytes) !== 0,
-      )
+      const missing = loader
+        .pieces(this.#elf)
+        .filter(({ offset, bytes }) => Buffer.compare(written.subarray(offset, offset + bytes.byteLength), bytes) !== 0)
       this.#tell({ phase: 'write', done: total - missing.reduce((sum, { bytes }) => sum + bytes.byteLength, 0), total })
       if (missing.length === 0) return
       await this.#write(missing)
@@ -188,7 +186,7 @@ class Deployment {
   }
 
   /** A round of writes, without waiting for each: what did not arrive is found missing in the next round. */
-  async #write(pieces: readonly Piece[]): Promise<void> {
+  async #write(pieces: readonly loader.Piece[]): Promise<void> {
     const buffer = new PublicKey(this.#buffer.publicKey)
     const chain = outboxChain(this.#rpc)
     const recent = await latestBlockhash(this.#rpc)
@@ -238,16 +236,4 @@ class Deployment {
   #bufferAddress(): string {
     return new PublicKey(this.#buffer.publicKey).toBase58()
   }
-}
-
-interface Piece {
-  readonly offset: number
-  readonly bytes: Uint8Array
-}
-
-function chunks(elf: Uint8Array): Piece[] {
-  return Array.from({ length: Math.ceil(elf.byteLength / CHUNK_BYTES) }, (_, index) => {
-    const offset = index * CHUNK_BYTES
-    return { offset, bytes: elf.subarray(offset, offset + CHUNK_BYTES) }
-  })
 }
