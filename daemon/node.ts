@@ -32,7 +32,7 @@ import { termsOf } from './provider/terms.js'
 /** After the join, offers still arrive from peers that were just dialled. */
 const SETTLE_MS = 2000
 const WARNINGS_KEPT = 32
-const RECORDS_MS = 500
+const RECORDS_MS = 3000
 
 export const startNode: StartNode = async (options, hooks) => {
   const node = new DaemonNode(options, hooks)

@@ -68,7 +68,7 @@ export function openPayments({ options, swarm, complain, now, patience }: Paymen
   const store = (): Promise<LedgerStore> => books.store()
   const channels = new CreditChannels(credit, (provider) => identity.voucher(provider))
   const failed = (error: unknown): void => books.fail(error)
-  const purse = new Purse({ channels, store, swarm, failed })
+  const purse = new Purse({ channels, store, swarm, background: (work) => books.add(work) })
   const till = new Till({ channels, store, failed, now })
   const spending = {
     left: (caller: string | null) => budget?.left(caller) ?? null,

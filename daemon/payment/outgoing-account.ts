@@ -19,8 +19,8 @@ export interface OutgoingAccountOptions {
   readonly vouchers: Pick<VoucherStore, 'lastSigned' | 'sign'>
   /** Hands a voucher to the provider; without a connection the next ask carries it. */
   readonly send: (payment: SignedPayment) => void
-  /** A voucher could not be made durable. */
-  readonly failed: (error: unknown) => void
+  /** Vouchers being signed, for closing to wait for; told when one could not be made durable. */
+  readonly background: (work: Promise<void>) => void
 }
 
 export class OutgoingAccount {
@@ -92,7 +92,8 @@ export class OutgoingAccount {
   /** Signs what is due now, and what becomes due meanwhile; never waits. */
   settle(): void {
     if (this.#signing || paymentDue(this.#channel) === null) return
-    this.#signing = this.#sign().catch((error: unknown) => this.#options.failed(error))
+    this.#signing = this.#sign()
+    this.#options.background(this.#signing)
   }
 
   /** The newest voucher, durable; null before the first. Whatever is due without a request under way is in it. */

@@ -10,7 +10,7 @@ export interface PurseOptions {
   readonly channels: Channels
   readonly store: () => Promise<LedgerStore>
   readonly swarm: () => Pick<Swarm, 'pay'> | null
-  readonly failed: (error: unknown) => void
+  readonly background: (work: Promise<void>) => void
 }
 
 export class Purse {
@@ -40,7 +40,7 @@ export class Purse {
   }
 
   async #open(provider: Uint8Array, name: string): Promise<OutgoingAccount> {
-    const { channels, store, swarm, failed } = this.#options
+    const { channels, store, swarm, background } = this.#options
     const means = await channels.outgoing(provider)
     if (!means) throw noMeans()
     const { vouchers } = await store()
@@ -48,7 +48,7 @@ export class Purse {
       means,
       vouchers,
       send: (payment) => void swarm()?.pay(provider, payment),
-      failed,
+      background,
     })
     this.#opened.set(name, account)
     return account

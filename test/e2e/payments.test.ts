@@ -7,7 +7,7 @@ import { cost, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
 import type { Entry } from '../../ledger/store/entry.js'
 import { isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
-import { chat, nodes, until } from '../helpers/nodes.js'
+import { chat, nodes, recorded, until } from '../helpers/nodes.js'
 import type { Nodes } from '../helpers/nodes.js'
 
 /** Half a lamport and 2.3 lamports a token: sums are no whole lamports. */
@@ -56,6 +56,7 @@ test('a stranger pays ahead, then window by window, and in the end exactly what 
   const consumer = await net.consumer('consumer', { credit: CREDIT })
   const { status, body } = await chat(consumer, 'hello there', { max_tokens: 500 })
   assert.equal(status, 200, body)
+  await recorded(1, consumer, provider)
   await consumer.close()
   await provider.close()
   await balanced(net, costOf(500))
@@ -71,6 +72,7 @@ test('parallel requests share a channel, and each is paid once', async (t) => {
     answers.map(({ status }) => status),
     lengths.map(() => 200),
   )
+  await recorded(lengths.length, consumer, provider)
   await consumer.close()
   await provider.close()
   await balanced(
@@ -84,14 +86,17 @@ test('after a restart of either side the channel goes on where it was', async (t
   let provider = await net.provider('provider', { prices: PRICES, credit: CREDIT })
   let consumer = await net.consumer('consumer', { credit: CREDIT })
   assert.equal((await chat(consumer, 'hello there', { max_tokens: 100 })).status, 200)
+  await recorded(1, consumer, provider)
   await consumer.close()
   consumer = await net.consumer('consumer', { credit: CREDIT })
   assert.equal((await chat(consumer, 'hello there', { max_tokens: 200 })).status, 200)
+  await recorded(2, consumer, provider)
   await consumer.close()
   await provider.close()
   provider = await net.provider('provider', { prices: PRICES, credit: CREDIT })
   consumer = await net.consumer('consumer', { credit: CREDIT })
   assert.equal((await chat(consumer, 'hello there', { max_tokens: 300 })).status, 200)
+  await recorded(3, consumer, provider)
   await consumer.close()
   await provider.close()
   const [ours, theirs] = [await net.entries('consumer'), await net.entries('provider')]
@@ -142,8 +147,8 @@ test('the picture of a node shows its channels where money is in play, and not a
   const provider = await net.provider('provider', { prices: PRICES, credit: CREDIT })
   const consumer = await net.consumer('consumer', { credit: CREDIT })
   assert.equal((await chat(consumer, 'hello there', { max_tokens: 10 })).status, 200)
+  await recorded(1, consumer, provider)
   await consumer.close()
-  await until(() => provider.snapshot().ledger.transactions === 1)
   const { ledger } = provider.snapshot()
   assert.equal(ledger.money?.earnedToday, String(costOf(10)))
   const [channel] = ledger.money.channels

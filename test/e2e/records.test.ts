@@ -14,7 +14,7 @@ import type { Payments } from '../../daemon/payment/open.js'
 import { muxOf, openShared } from '../../daemon/payment/shared-log.js'
 import { SwarmNode } from '../../swarm/node.js'
 import { offerAt, textBody } from '../helpers/loopback-swarm.js'
-import { chat, MODEL, nodes, until } from '../helpers/nodes.js'
+import { chat, MODEL, nodes, recorded } from '../helpers/nodes.js'
 import { processes } from '../helpers/processes.js'
 
 test('after a free request both logs hold the same transaction, signed by both, and each side reads it with its seed alone', async (t) => {
@@ -23,6 +23,7 @@ test('after a free request both logs hold the same transaction, signed by both, 
   const consumer = await net.consumer('consumer')
   const { status, text } = await chat(consumer, 'a question of some words', { max_tokens: 20 })
   assert.equal(status, 200)
+  await recorded(1, consumer, provider)
   await consumer.close()
   await provider.close()
   const [[ours], [theirs]] = [await net.entries('consumer'), await net.entries('provider')]
@@ -134,7 +135,7 @@ test('who hangs up in the middle of a stream leaves a record of what it took, si
   const reader = response.body?.getReader()
   for (let chunks = 0; chunks < 10; chunks++) await reader?.read()
   hangUp.abort()
-  await until(() => consumer.snapshot().ledger.transactions === 1 && provider.snapshot().ledger.transactions === 1)
+  await recorded(1, consumer, provider)
   await consumer.close()
   await provider.close()
   const [[ours], [theirs]] = [await net.entries('consumer'), await net.entries('provider')]

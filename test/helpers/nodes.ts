@@ -130,6 +130,11 @@ function creditOf({ credit = null }: NodeSettings): Lamports | null {
   return credit === null ? null : lamports(credit)
 }
 
+/** Resolves once each of them has written down so many transactions. */
+export async function recorded(count: number, ...sides: readonly Node[]): Promise<void> {
+  await until(() => sides.every((node) => node.snapshot().ledger.transactions >= count))
+}
+
 /** Looks again and again: nothing tells when a node's picture of itself has changed. */
 export async function until(condition: () => boolean): Promise<void> {
   const end = performance.now() + PATIENCE_MS
