@@ -11,17 +11,19 @@ const MAX_LINES = 250
 /** Longer files, each with its reason. */
 const LONGER: Readonly<Record<string, string>> = {
   'daemon/config-keys.ts': 'one table: every setting once',
-  'daemon/consumer/consumer.ts': 'one request from its name to its cost; every step needs the state of the one before',
   'daemon/engine/host.ts':
     'all states of one child process, which would otherwise be told apart by flags between files',
   'daemon/engine/mock.ts': 'an engine in one file: timing, queue and words',
   'daemon/node.ts': 'the composition root names every part once',
-  'ledger/codec.ts': 'grammar, bounds and encoding of a field stand side by side',
-  'ledger/store/journal.ts': 'the order of writes that survives a crash is read from top to bottom',
-  'ledger/store/search-index.ts': 'one index: what is written and how it is read back must match',
+  'daemon/payment/purchase.ts': 'one request as its payer sees it: the order of its writes is read from top to bottom',
+  'daemon/payment/sale.ts': 'one request as its provider sees it: the order of its writes is read from top to bottom',
+  'ledger/exchange.ts': 'grammar, bounds and encoding of both directions stand side by side',
   'ledger/store/store.ts': 'opens and closes every part of the log in order',
   'ledger/transaction.ts': 'one encoding, with the rule for every field beside it',
   'swarm/node.ts': 'the composition root of the swarm',
+  'swarm/port.ts': 'the whole contract between daemon and swarm, in the order of a request',
+  'swarm/session/incoming-ask.ts': 'every call of the port and what it may do in each state',
+  'swarm/session/session.ts': 'the table of messages and everything that ends a session',
 }
 const MAX_BYTES = 8 * 1024 * 1024
 
