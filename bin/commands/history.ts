@@ -23,7 +23,7 @@ Examples:
   swarmd history list --model qwen3-8b --since 7d
   swarmd history search "fjord" --limit 5
   swarmd history show 5f3a9c                      the first digits of an id are enough
-  swarmd history export --format jsonl --out training.jsonl
+  swarmd history export --out training.jsonl
   swarmd history export --format csv > bills.csv
   swarmd history forget 5f3a9c                    its content can never be read again
   swarmd history verify                           checks every signature there is`,
@@ -52,7 +52,7 @@ Examples:
     .addOption(
       new Option('--format <format>', 'jsonl: chats for fine-tuning; csv: a row each with exact amounts')
         .choices(['jsonl', 'csv'])
-        .makeOptionMandatory(),
+        .default('jsonl'),
     )
     .option('-o, --out <file>', 'instead of standard output; written aside and renamed when complete')
   command

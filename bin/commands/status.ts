@@ -1,11 +1,17 @@
 /** `swarmd status`: one look at the running daemon. */
 import type { Command } from 'commander'
-import type { NodeSnapshot, RequestCounts, ServedModelView } from '../../daemon/control/snapshot.js'
+import type {
+  LedgerView,
+  MoneyView,
+  NodeSnapshot,
+  RequestCounts,
+  ServedModelView,
+} from '../../daemon/control/snapshot.js'
 import { tilde } from '../../daemon/paths.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { runningSnapshot } from '../running.js'
-import { duration, plural, priceWords } from '../words.js'
+import { amount, duration, plural, priceWords } from '../words.js'
 
 export function define(command: Command): void {
   command.addHelpText(
@@ -52,6 +58,8 @@ function describe(call: CommandCall, snapshot: NodeSnapshot): string {
     ],
     ['asked', counts(snapshot.requests)],
     ['answered', counts(snapshot.provided)],
+    ['ledger', ledgerWords(snapshot.ledger)],
+    ...moneyRows(snapshot.ledger.money),
   ]
   const lines = rows.map(([name, text]) => `${io.paint('bold', name.padEnd(9))} ${text}\n`)
   for (const model of snapshot.served) lines.push(`${io.paint('bold', 'serves'.padEnd(9))} ${servedWords(model)}\n`)
@@ -84,6 +92,26 @@ function servedWords(model: ServedModelView): string {
   return [model.name ?? model.source, state, ...(model.state === 'ready' ? [load, priceWords(model.prices)] : [])].join(
     ', ',
   )
+}
+
+function ledgerWords({ state, transactions }: LedgerView): string {
+  return state === 'open' ? plural(transactions, 'transaction') : state
+}
+
+/** Nothing at all where nothing is paid. */
+function moneyRows(money: MoneyView | null): (readonly [string, string])[] {
+  if (money === null) return []
+  const lamports = (sum: string): string => (sum === '0' ? 'nothing' : amount(sum))
+  const today: readonly [string, string] = [
+    'today',
+    `${lamports(money.earnedToday)} earned, ${lamports(money.spentToday)} spent`,
+  ]
+  const channels = money.channels.map(({ channel, direction, deposit, paid, accrued }): readonly [string, string] => [
+    'channel',
+    `${channel.slice(0, 10)} ${direction === 'out' ? 'to a provider' : 'from a payer'}, ` +
+      `${lamports(accrued)} used, vouchers for ${paid} of ${deposit} lamports`,
+  ])
+  return [today, ...channels]
 }
 
 function counts(count: RequestCounts): string {
