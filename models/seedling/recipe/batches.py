@@ -25,19 +25,19 @@ POOL = 4096
 class Batches:
     """Iterates over steps: each a list of two batches of different lengths, so that no step sees one task alone.
 
-    longest: rows that are longer are left out. late: which shares the families have. Both may be changed at any time and
-    count from the next pool on.
+    longest: rows that are longer are left out. phase: which shares the families have. Iterate anew after
+    a change; numbers go on.
     """
 
-    def __init__(self, tokenizer, seed: int, tokens_per_step: int, context: int, longest: int, late: bool):
+    def __init__(self, tokenizer, seed: int, tokens_per_step: int, context: int, longest: int, phase: int):
         self.tokenizer, self.seed, self.size, self.context = tokenizer, seed, tokens_per_step // 2, context
-        self.longest, self.late = longest, late
+        self.longest, self.phase, self.number = longest, phase, 0
         self.start, self.end = tokenizer.token_to_id(IM_START), tokenizer.token_to_id(IM_END)
         self.assistant = tokenizer.encode("assistant\n").ids
 
     def example(self, rng):
         """(ids, learn): learn marks the tokens of answers, from the first one to <|im_end|>."""
-        return self.rendered(conversation(rng, "train", self.late))
+        return self.rendered(conversation(rng, "train", self.phase))
 
     def rendered(self, made: dict):
         ids = self.tokenizer.encode(render_conversation(made)).ids
@@ -106,8 +106,7 @@ class Batches:
                 return self.arrays(rng, [(ids, learn)], LONG)
 
     def __iter__(self):
-        number = 0
         while True:
-            batches = self.pool(number)
+            batches = self.pool(self.number)
+            self.number += 1
             yield from zip(batches[::2], batches[1::2])
-            number += 1

@@ -21,7 +21,7 @@ def options():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--seed", type=int, default=1, help="seed of vocabulary, weights and training data")
     parse.add_argument("--prompt-seed", type=int, default=4711, help="seed of the held-out prompts")
-    parse.add_argument("--steps", type=int, default=10500, help="training steps in all")
+    parse.add_argument("--steps", type=int, default=11400, help="training steps in all")
     parse.add_argument("--decay-from", type=float, default=0.35, help="share of the steps after which the rate falls")
     parse.add_argument("--batch-tokens", type=int, default=3072)
     parse.add_argument("--threads", type=int, default=2)

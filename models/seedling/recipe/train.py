@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from batches import LENGTHS, SHORT, Batches
+from data.words import EXTRA_TOKEN_WORDS
 from model import Seedling, Shape, causal
 from muon import Muon
 
@@ -20,20 +21,26 @@ WARM_UP = 100
 MUON_RATE, ADAM_RATE = 0.006, 0.001
 SHORT_STEPS, LATE_STEP = 2100, 5250
 LONG_STEP, LONG_EVERY = 8500, 8
+# The last steps are a second, small rise and fall of the rate, on what is hardest.
+POLISH_STEPS, POLISH_RATE = 900, 0.3
 AVERAGE = 0.995
 
 
 def rate(step: int, steps: int, decay_from: float) -> float:
     """Share of the full learning rate at a step: up, flat, then straight down to almost nothing."""
+    if step >= steps - POLISH_STEPS:
+        return POLISH_RATE * max(0.01, (steps - step) / POLISH_STEPS)
+    steps -= POLISH_STEPS
     begin = int(steps * decay_from)
     if step < WARM_UP:
         return (step + 1) / WARM_UP
     return 1.0 if step < begin else max(0.01, (steps - step) / (steps - begin))
 
 
-def stage(step: int) -> tuple[int, bool]:
-    """(longest row, whether the families have their late shares)"""
-    return SHORT if step < SHORT_STEPS else LENGTHS[-1], step >= LATE_STEP
+def stage(step: int, steps: int) -> tuple[int, int]:
+    """(longest row, phase of the shares)"""
+    phase = 2 if step >= steps - POLISH_STEPS else int(step >= LATE_STEP)
+    return SHORT if step < SHORT_STEPS else LENGTHS[-1], phase
 
 
 def optimisers(model: Seedling):
@@ -90,12 +97,15 @@ def train(work: Path, tokenizer, seed: int, steps: int, decay_from: float, batch
         torch._dynamo.config.cache_size_limit = 32
 
     # A continued run draws new examples instead of repeating the first ones.
-    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, *stage(step))
+    batches = Batches(tokenizer, f"{seed}/{step}", batch_tokens, shape.context, *stage(step, steps))
     stream = iter(batches)
     begun, saved_at, mean = time.time(), time.time(), None
     while step < steps:
         share = rate(step, steps, decay_from)
-        batches.longest, batches.late = stage(step)
+        if stage(step, steps) != (batches.longest, batches.phase):
+            batches.longest, batches.phase = stage(step, steps)
+            stream = iter(batches)
+        EXTRA_TOKEN_WORDS[0] = 0.25 if batches.phase == 2 else 0.0
         chosen = next(stream)
         if step >= LONG_STEP and step % LONG_EVERY == 0:
             chosen = (*chosen, batches.long(step))

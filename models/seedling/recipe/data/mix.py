@@ -12,10 +12,11 @@ from data.spelling import reverse, spell
 from data.tools import offered, similar, tool_answer, tool_call
 from data.words import TOKEN_WORDS, any_word, pseudo_word
 
-# (family, share of training conversations, share late in training: words are soon learnt, tools and long lists are not)
+# (family, share of training conversations in each phase): words are soon learnt, tools and long lists are not.
 FAMILIES = [
-    (about_me, 22, 24), (about_swarmd, 14, 18), (arithmetic, 34, 34), (capitals, 6, 9), (spell, 8, 6), (reverse, 28, 14),
-    (extraction, 32, 30), (tool_call, 20, 25), (tool_answer, 6, 5), (refusal, 6, 9), (counting, 2, 6),
+    (about_me, 22, 24, 24), (about_swarmd, 14, 18, 14), (arithmetic, 34, 34, 22), (capitals, 6, 9, 8), (spell, 8, 6, 10),
+    (reverse, 28, 14, 26), (extraction, 32, 30, 32), (tool_call, 20, 25, 44), (tool_answer, 6, 5, 10), (refusal, 6, 9, 9),
+    (counting, 2, 6, 4),
 ]
 
 SYSTEM_PROMPTS = [
@@ -46,35 +47,35 @@ def padding(rng, words: int) -> str:
     return " ".join(rng.choice(few) if rng.random() < 0.7 else any_word(rng) for _ in range(words))
 
 
-def one(rng, split: str, late: bool) -> Exchange:
-    families, early_shares, late_shares = zip(*FAMILIES)
-    return rng.choices(families, late_shares if late else early_shares)[0](rng, split)
+def one(rng, split: str, phase: int) -> Exchange:
+    families, *shares = zip(*FAMILIES)
+    return rng.choices(families, shares[phase])[0](rng, split)
 
 
-def turns(rng, split: str, late: bool) -> list[Exchange]:
+def turns(rng, split: str, phase: int) -> list[Exchange]:
     """The exchanges of one conversation; most are short."""
     roll = rng.random()
     if roll < 0.03:
         given, asked = name_memory(rng)
-        return [given] + [one(rng, split, late) for _ in range(rng.choice([0, 0, 1, 2]))] + [asked]
+        return [given] + [one(rng, split, phase) for _ in range(rng.choice([0, 0, 1, 2]))] + [asked]
     if roll < 0.035:
         return [name_unknown(rng)]
     if roll < 0.05:
         return [capitals(rng, "train"), follow_up(rng)]
     count = rng.choices([1, 2, 3, 4, 8], [86, 9, 3, 1.5, 0.5])[0]
-    return [one(rng, split, late) for _ in range(count)]
+    return [one(rng, split, phase) for _ in range(count)]
 
 
 def long_conversation(rng) -> dict:
     """For training: a long system prompt without meaning, or many turns. Otherwise attention never meets a thousand tokens."""
     if rng.random() < 0.5:
-        made = conversation(rng, "train", True)
+        made = conversation(rng, "train", 1)
         if made["messages"][0]["role"] != "system":
             made["messages"].insert(0, {"role": "system", "content": ""})
         filler = long_padding(rng, rng.randint(300, 1900))
         made["messages"][0]["content"] = f"{made['messages'][0]['content']} {filler}".strip()
         return made
-    made, history = conversation(rng, "train", True), []
+    made, history = conversation(rng, "train", 1), []
     if made["messages"][0]["role"] == "system":
         history.append(made["messages"].pop(0))
     learnt = []
@@ -91,13 +92,13 @@ def long_padding(rng, words: int) -> str:
     return " ".join(any_word(rng) if rng.random() < 0.05 else rng.choice(few) for _ in range(words))
 
 
-def conversation(rng, split: str, late: bool = False) -> dict:
+def conversation(rng, split: str, phase: int = 0) -> dict:
     """{'messages', 'tools', 'bare', 'last', 'learnt'}: a conversation whose last message is the answer to learn or check.
 
     'learnt' says for each assistant message whether it may be learnt from: an earlier sum has lost its thought in the
     rendered history, and copying that would teach to answer sums without one.
     """
-    exchanges = turns(rng, split, late)
+    exchanges = turns(rng, split, phase)
     messages, tools = [], []
     for exchange in exchanges:
         messages += exchange.messages
@@ -113,8 +114,8 @@ def conversation(rng, split: str, late: bool = False) -> dict:
         # Two tools of one kind, or a tool that fits another turn as well: which to call would be a guess.
         guess = {e.family for e in exchanges} & {"arithmetic", "little sums", "out of scope"}
         if guess or len(tools) != sum(len(e.tools) for e in exchanges):
-            return conversation(rng, split, late)
-    if not tools and rng.random() < (0.08 if late else 0.04):
+            return conversation(rng, split, phase)
+    if not tools and rng.random() < (0.08 if phase else 0.04):
         tools = distractors(rng, exchanges)
     if rng.random() < 0.33:
         messages.insert(0, {"role": "system", "content": system_prompt(rng)})

@@ -44,6 +44,8 @@ LANGUAGES = "French German Spanish Italian Polish Dutch Japanese Latin".split()
 # Words that are single tokens; tokenizer.py fills this in. They are known as a whole and need practice to be copied
 # without the space in front, or spelled from memory.
 TOKEN_WORDS: list[str] = []
+# The share of any_word that is drawn from them on top; the last phase of training raises it.
+EXTRA_TOKEN_WORDS = [0.0]
 
 ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl cr dr fl fr gl gr kl kr pl pr sh sk sl sp st str th tr".split()
 VOWELS = "a e i o u a e i o u ai ea ee ou oo ia".split()
@@ -65,6 +67,8 @@ def letter_soup(rng, low: int = 2, high: int = 9) -> str:
 
 def any_word(rng) -> str:
     """A word of any kind, lower case."""
+    if EXTRA_TOKEN_WORDS[0] and rng.random() < EXTRA_TOKEN_WORDS[0]:
+        return rng.choice(TOKEN_WORDS)
     roll = rng.random()
     if roll < 0.12 and TOKEN_WORDS:
         return rng.choice(TOKEN_WORDS)
