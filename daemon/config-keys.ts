@@ -2,6 +2,7 @@
  * Every setting, once: its place in the config file, its flag, its environment variable, what it may be and what it is
  * when nobody says. Parsing, `--help`, the commented template and docs/config.md all come from this table.
  */
+import { lamports as lamportsOf } from '../ledger/amount.js'
 import {
   amount,
   bytes32,
@@ -278,6 +279,53 @@ export const KEYS = {
     fallback: null,
     about: 'the most that this node may owe one provider, and lets one payer run up in all; until there is a chain',
     example: '"0.001 SOL"',
+  }),
+  chainUrl: key({
+    file: 'chain.url',
+    flag: '--chain <url>',
+    env: 'SWARMD_CHAIN',
+    kind: text('an http(s) address of a Solana RPC node', /^https?:\/\/[^\s\0]{1,2000}$/),
+    fallback: null,
+    about: 'Solana RPC node: providers are paid on this chain instead of on credit',
+    example: '"http://127.0.0.1:8899"',
+    // Paths and queries of such addresses are often access keys.
+    secret: true,
+  }),
+  chainProgram: key({
+    file: 'chain.program',
+    flag: null,
+    env: 'SWARMD_CHAIN_PROGRAM',
+    kind: text('an address of the chain (base58)', /^[1-9A-HJ-NP-Za-km-z]{32,44}$/),
+    fallback: 'SwarmdSett1ement111111111111111111111111111',
+    about: "address of swarmd's program on the chain",
+    example: '"SwarmdSett1ement111111111111111111111111111"',
+  }),
+  chainDeposit: key({
+    file: 'chain.deposit',
+    flag: null,
+    env: 'SWARMD_CHAIN_DEPOSIT',
+    kind: amount,
+    fallback: lamportsOf(10_000_000n),
+    about: 'what is put into a channel with a provider when it is first paid',
+    example: '"0.01 SOL"',
+  }),
+  chainGrace: key({
+    file: 'chain.grace_minutes',
+    flag: null,
+    env: 'SWARMD_CHAIN_GRACE_MINUTES',
+    kind: integer(1, 43_200),
+    fallback: 1_440,
+    about: 'how long a provider can still settle after this node has asked to close a channel, in minutes',
+    example: '1440',
+  }),
+  chainLeastGrace: key({
+    file: 'chain.least_grace_minutes',
+    flag: null,
+    env: 'SWARMD_CHAIN_LEAST_GRACE_MINUTES',
+    kind: integer(1, 43_200),
+    fallback: 120,
+    about: 'channels with a shorter grace are refused by this provider, in minutes',
+    example: '120',
   }),
   budgetPerRequest: key({
     file: 'budget.per_request',

@@ -9,7 +9,7 @@ import { readKeyFile } from './config-api-keys.js'
 import { settleSource } from './config-models.js'
 import type { ConfiguredModel } from './config-models.js'
 import { DaemonError } from './errors.js'
-import type { ApiOptions, ModelOptions, NodeOptions, SwarmSettings } from './node-options.js'
+import type { ApiOptions, ChainSettings, ModelOptions, NodeOptions, SwarmSettings } from './node-options.js'
 
 export interface Served {
   /** From the command line; empty = the config file's `[[models]]`. */
@@ -43,6 +43,22 @@ export function nodeOptions(loaded: LoadedConfig, served: Served | null, version
     aliases: loaded.config.aliases,
     budget: budgetLimits(loaded),
     credit: loaded.config.credit,
+    chain: chainSettings(loaded),
+  }
+}
+
+function chainSettings({ config }: LoadedConfig): ChainSettings | null {
+  if (config.chainUrl === null) return null
+  if (config.credit !== null)
+    throw DaemonError.CONFIG_INVALID(
+      '--chain and --credit exclude each other: a chain holds deposits, credit is trust.',
+    )
+  return {
+    url: config.chainUrl,
+    program: config.chainProgram,
+    deposit: config.chainDeposit,
+    grace: BigInt(config.chainGrace) * 60n,
+    leastGrace: BigInt(config.chainLeastGrace) * 60n,
   }
 }
 

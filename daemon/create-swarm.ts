@@ -2,7 +2,6 @@
 import { SwarmNode } from '../swarm/node.js'
 import type { IncomingAsk, PeerStream, Swarm } from '../swarm/port.js'
 import type { SharedPeers } from './history/shared-peers.js'
-import { networkId } from './identity.js'
 import type { NodeOptions, SwarmSettings } from './node-options.js'
 import type { Payments } from './payment/open.js'
 import { muxOf, openShared, sharedSource } from './payment/shared-log.js'
@@ -22,7 +21,7 @@ export function createSwarm(
     boxKeyPair: serves ? identity.box() : null,
     bootstrap: settings.bootstrap,
     host: settings.host ?? loopbackHost(settings.bootstrap),
-    network: networkId(settings.network),
+    network: payments.network,
     invite: settings.invite,
     allow: settings.allow,
     software: `swarmd/${options.version}`,

@@ -8,9 +8,13 @@ import type { KeyPair } from './crypto.js'
 import { codeOf, DaemonError } from './errors.js'
 import { createSeed, readSeed } from './seed-file.js'
 
-/** 32-byte id of the network `name`: mixed into every topic, and said in every hello. */
-export function networkId(name: string): Uint8Array {
-  return hash32('swarmd/1/network', Buffer.from(name, 'utf8'))
+/**
+ * 32-byte id of the network `name`: mixed into every topic, said in every hello and written into every transaction. With a
+ * chain its genesis hash (32 bytes) is in it, so that nodes on different chains never meet.
+ */
+export function networkId(name: string, genesis: Uint8Array | null = null): Uint8Array {
+  if (genesis === null) return hash32('swarmd/1/network', Buffer.from(name, 'utf8'))
+  return hash32('swarmd/1/network/chain', Buffer.concat([genesis, Buffer.from(name, 'utf8')]))
 }
 
 /** A Noise key for one run of a node that serves nothing: peers cannot link its runs. */

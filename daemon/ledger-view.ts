@@ -6,8 +6,11 @@ import type { NodeOptions } from './node-options.js'
 import type { Payments } from './payment/open.js'
 
 /** `payments` null: the keys are not read yet. */
-export function ledgerView(options: Pick<NodeOptions, 'credit' | 'models'>, payments: Payments | null): LedgerView {
-  const paid = options.credit !== null || options.models.some(({ prices }) => !isFree(prices))
+export function ledgerView(
+  options: Pick<NodeOptions, 'credit' | 'chain' | 'models'>,
+  payments: Payments | null,
+): LedgerView {
+  const paid = options.credit !== null || Boolean(options.chain) || options.models.some(({ prices }) => !isFree(prices))
   return {
     state: payments?.books.state ?? 'opening',
     transactions: payments?.books.opened?.length ?? 0,

@@ -31,6 +31,21 @@ export interface NodeOptions {
   readonly budget: BudgetLimits
   /** The most to owe one provider, and to let one channel run up. null = neither pays nor is paid. */
   readonly credit: Lamports | null
+  /** Channels on a chain instead of credit; null or absent = none. */
+  readonly chain?: ChainSettings | null
+}
+
+export interface ChainSettings {
+  /** http(s); may hold an access key, so it is never printed. */
+  readonly url: string
+  /** Base58. */
+  readonly program: string
+  /** Of each new channel. */
+  readonly deposit: Lamports
+  /** Seconds, of new channels. */
+  readonly grace: bigint
+  /** Seconds: channels with less are refused. */
+  readonly leastGrace: bigint
 }
 
 export interface ModelOptions {

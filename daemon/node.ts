@@ -121,7 +121,7 @@ class DaemonNode implements Node {
   }
 
   async open(): Promise<void> {
-    const { api, credit, dataDir, version, swarm, models } = this.#options
+    const { api, chain, credit, dataDir, version, swarm, models } = this.#options
     if (swarm?.network === 'public' && models.some((model) => model.source === 'mock')) {
       throw DaemonError.CONFIG_INVALID(
         'A mock engine never joins the public network. Give the name of a private one with --network NAME and its --bootstrap HOST:PORT.',
@@ -141,8 +141,10 @@ class DaemonNode implements Node {
       await this.close()
       throw error
     }
-    if (credit === null && models.some((model) => !isFree(model.prices))) {
-      this.#warn('Prices are announced and no --credit is given: nobody can pay, so peers that come are refused.')
+    if (credit === null && !chain && models.some((model) => !isFree(model.prices))) {
+      this.#warn(
+        'Prices are announced and neither --chain nor --credit is given: nobody can pay, so peers that come are refused.',
+      )
     }
     this.#ready = this.#start()
     this.#ready.catch(safetyCatch)
@@ -200,20 +202,31 @@ class DaemonNode implements Node {
   async #openPayments(): Promise<void> {
     try {
       const { openPayments } = await import('./payment/open.js')
+      const genesis = await this.#genesis()
       if (this.#closing) return
       this.#payments = openPayments({
         options: this.#options,
+        genesis,
         swarm: () => this.#swarm,
         complain: (message) => this.#warn(message),
         now: Date.now,
       })
       this.#payments.books.store().then(() => this.#notify(), safetyCatch)
+      this.#payments.chain?.start()
     } catch (error) {
       this.#state = 'ready'
       this.#joining = false
       this.#changed()
       throw error
     }
+  }
+
+  /** 32 bytes: the chain that this data folder belongs to; null = none is used. */
+  async #genesis(): Promise<Uint8Array | null> {
+    const { chain, dataDir } = this.#options
+    if (!chain) return null
+    const { chainGenesis } = await import('./chain/genesis.js')
+    return chainGenesis(dataDir, chain)
   }
 
   async *#ask(what: 'history' | 'budget', params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {

@@ -58,6 +58,7 @@ const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['PAYMENT_REQUIRED', money('insufficient_funds')],
   ['INSUFFICIENT_FUNDS', money('insufficient_funds')],
   ['CHANNEL_EXHAUSTED', money('insufficient_funds')],
+  ['NO_MEANS', money('insufficient_funds')],
   ['BUDGET_EXCEEDED', money('budget_exceeded')],
   ['COST_LIMIT', money('cost_limit')],
   // The caller's own ceiling: 402 rather than 503, since only another ceiling helps and SDKs retry a 503.

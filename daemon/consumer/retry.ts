@@ -38,7 +38,7 @@ const REFUSED: ReadonlySet<string> = new Set([
 ])
 
 /** Of this side's own means, or of the time that passed. */
-const NO_FAULT: ReadonlySet<string> = new Set(['OFFER_UNKNOWN', 'CHANNEL_EXHAUSTED', 'CHANNEL_BUSY'])
+const NO_FAULT: ReadonlySet<string> = new Set(['OFFER_UNKNOWN', 'CHANNEL_EXHAUSTED', 'CHANNEL_BUSY', 'NO_MEANS'])
 
 /** What a failure says about the provider: nothing, that it is busy, or that it failed. */
 export function outcomeOf(code: string | null, retryAfterMs: number | null): Outcome {

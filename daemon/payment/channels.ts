@@ -1,6 +1,6 @@
 /**
- * Where channels come from. Until there is a chain, they come from trust: `--credit` is the deposit that a consumer stands
- * for with each provider, and that a provider grants to each channel.
+ * Where channels come from: from a chain (daemon/chain/channels.ts), or from trust: `--credit` is the deposit that a consumer
+ * stands for with each provider, and that a provider grants to each channel.
  */
 import type { Lamports } from '../../ledger/amount.js'
 import type { KeyPair } from '../crypto.js'
@@ -28,6 +28,12 @@ export interface Channels {
   outgoing(provider: Uint8Array): Promise<Outgoing | null>
   /** The channel that a peer says it pays on; null = there is no such channel to this node. */
   incoming(channel: Uint8Array, peer: Uint8Array): Promise<Incoming | null>
+  /** Vouchers are cashed later, so one that expires is worth nothing. Absent = they are kept and counted only. */
+  readonly cashed?: boolean
+  /** Is so little left of a channel that another one should be opened? Absent = there is only ever one. */
+  usedUp?(deposit: Lamports, paid: Lamports): boolean
+  /** Is this channel being closed, so that nothing further is served on it? Absent = none ever is. */
+  ending?(channel: Uint8Array): boolean
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Why money or its record stands in the way of a request. Callers match `code`. */
 export type PaymentErrorCode =
   | 'PAYMENT_REQUIRED' // somebody has to pay, or to say with what
+  | 'NO_MEANS' // this node cannot pay now: chain or wallet are in the way, not the provider
   | 'COST_LIMIT' // the asker's own ceiling
   | 'TERMS_REFUSED' // a provider wants other terms than its offer and this ask make
   | 'LEDGER_UNAVAILABLE' // no record can be kept, so nothing is bought or sold
@@ -16,6 +17,10 @@ export class PaymentError extends Error {
 
   static PAYMENT_REQUIRED(message: string): PaymentError {
     return new PaymentError('PAYMENT_REQUIRED', message)
+  }
+
+  static NO_MEANS(message: string): PaymentError {
+    return new PaymentError('NO_MEANS', message)
   }
 
   static COST_LIMIT(message: string): PaymentError {

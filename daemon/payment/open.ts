@@ -6,6 +6,7 @@ import { LedgerStore } from '../../ledger/store/store.js'
 import type { Swarm } from '../../swarm/port.js'
 import { Budget } from '../budget.js'
 import type { KeyPair } from '../crypto.js'
+import { Chain } from '../chain/open.js'
 import { freshNodeKeyPair, networkId, openIdentity } from '../identity.js'
 import type { Identity } from '../identity.js'
 import type { NodeOptions } from '../node-options.js'
@@ -19,7 +20,9 @@ import type { Patience } from './sale.js'
 import { Till } from './till.js'
 
 export interface PaymentsOptions {
-  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm' | 'credit' | 'budget' | 'identity'>
+  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm' | 'credit' | 'budget' | 'identity' | 'chain'>
+  /** Genesis hash of the chain (32 bytes); only with `options.chain`. */
+  readonly genesis?: Uint8Array | null
   readonly swarm: () => Swarm | null
   /** What the owner must know. */
   readonly complain: (message: string) => void
@@ -38,6 +41,9 @@ export interface Payments {
   readonly earnings: Earnings
   readonly purchases: Purchases
   readonly sales: Sales
+  /** 32 bytes: mixed into topics and transactions. */
+  readonly network: Uint8Array
+  readonly chain: Chain | null
   /** Can this node pay anybody? */
   readonly pays: boolean
   /** null before the ledger is open. */
@@ -47,11 +53,11 @@ export interface Payments {
 }
 
 /** Reads or makes the seed: throws as `openIdentity` does. The ledger opens with its first use, or with `books.store()`. */
-export function openPayments({ options, swarm, complain, now, patience }: PaymentsOptions): Payments {
+export function openPayments({ options, genesis = null, swarm, complain, now, patience }: PaymentsOptions): Payments {
   const { dataDir, credit } = options
   const identity = options.identity ?? openIdentity(dataDir)
   const keys = options.models.length > 0 ? identity.node() : freshNodeKeyPair()
-  const network = networkId(options.swarm?.network ?? '')
+  const network = networkId(options.swarm?.network ?? '', genesis)
   const earnings = new Earnings(now)
   let budget: Budget | null = null
   const books = new Books(async () => {
@@ -66,7 +72,10 @@ export function openPayments({ options, swarm, complain, now, patience }: Paymen
     return store
   }, complain)
   const store = (): Promise<LedgerStore> => books.store()
-  const channels = new CreditChannels(credit, (provider) => identity.voucher(provider))
+  const settings = options.chain ?? null
+  const chain =
+    settings && genesis ? new Chain({ settings, genesis, options, identity, keys, store, complain, now }) : null
+  const channels = chain?.channels ?? new CreditChannels(credit, (provider) => identity.voucher(provider))
   const failed = (error: unknown): void => books.fail(error)
   const purse = new Purse({ channels, store, swarm, background: (work) => books.add(work) })
   const till = new Till({ channels, store, failed, now })
@@ -86,11 +95,14 @@ export function openPayments({ options, swarm, complain, now, patience }: Paymen
     earnings,
     purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
     sales: new Sales({ books, till, earnings, network, keys, now, patience }),
+    network,
+    chain,
     pays: channels.pays,
     get budget() {
       return budget
     },
     async close() {
+      await chain?.close()
       await books.close()
       await budget?.close()
     },

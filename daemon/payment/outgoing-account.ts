@@ -47,6 +47,11 @@ export class OutgoingAccount {
     return this.#channel.paid
   }
 
+  /** Nothing is under way on it. */
+  get idle(): boolean {
+    return this.#channel.reservations.size === 0 && this.#signing === null
+  }
+
   /** Cost of everything that arrived. */
   get accrued(): MicroLamports {
     return this.#channel.accrued

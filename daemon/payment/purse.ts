@@ -30,6 +30,11 @@ export class Purse {
   /** Throws `PAYMENT_REQUIRED` without means, `LEDGER_UNAVAILABLE`. */
   async open(provider: Uint8Array): Promise<OutgoingAccount> {
     const name = b4a.toString(provider, 'hex')
+    const used = this.#opened.get(name)
+    if (used?.idle && this.#options.channels.usedUp?.(used.deposit, used.paid)) {
+      this.#opened.delete(name)
+      this.#accounts.delete(name)
+    }
     let account = this.#accounts.get(name)
     if (!account) {
       account = this.#open(provider, name)
@@ -57,6 +62,6 @@ export class Purse {
 
 export function noMeans(): PaymentError {
   return PaymentError.PAYMENT_REQUIRED(
-    'This provider wants to be paid, and this node has no means: give it some with --credit LAMPORTS, the most that it may owe one provider.',
+    'This provider wants to be paid, and this node has no means: give it some with --chain URL, or with --credit LAMPORTS, the most that it may owe one provider.',
   )
 }

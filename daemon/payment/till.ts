@@ -46,6 +46,8 @@ export class Till {
    * voucher. Throws `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`.
    */
   async open({ channel, voucher }: AskPayment, peer: Uint8Array): Promise<IncomingAccount> {
+    if (this.#options.channels.ending?.(channel))
+      throw PaymentError.PAYMENT_REQUIRED('This channel is being closed: open another one.')
     const account = await this.#account(channel, peer)
     if (voucher) {
       try {
@@ -76,6 +78,8 @@ export class Till {
   }
 
   async #take(account: IncomingAccount, voucher: SignedPayment, peer: Uint8Array): Promise<void> {
+    if (voucher.expires !== 0n && this.#options.channels.cashed)
+      throw PaymentError.PAYMENT_REQUIRED('This provider takes no vouchers that expire.')
     try {
       await account.accept(signedOf(voucher), b4a.toString(peer, 'hex'))
     } catch (error) {

@@ -22,6 +22,7 @@ export interface NodeSettings {
   readonly prices?: Prices
   readonly credit?: bigint | null
   readonly budget?: NodeOptions['budget']
+  readonly chain?: NodeOptions['chain']
   readonly tokensPerSecond?: number
 }
 
@@ -62,6 +63,7 @@ export async function nodes(t: TestContext): Promise<Nodes> {
         aliases: {},
         budget: given.budget ?? { all: { perRequest: null, perDay: null }, keys: new Map() },
         credit: creditOf(given),
+        chain: given.chain ?? null,
         ...options,
       },
       { onProgress: () => undefined, log: SILENT },

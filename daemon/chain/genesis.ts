@@ -1,0 +1,57 @@
+/**
+ * Which chain this data folder belongs to. Its genesis hash goes into the network id, so it has to be known before the swarm
+ * is joined: the first start asks the RPC node and writes the answer down, later starts wait for nobody.
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { codeOf, DaemonError } from '../errors.js'
+import type { ChainSettings } from '../node-options.js'
+
+/** Base58, one line. */
+const FILE = 'chain-genesis'
+
+/**
+ * 32 bytes. Throws `RPC_*` when it is not written down yet and no node answers, `DATA_UNUSABLE`, and `CONFIG_INVALID` when
+ * what is written down is no hash.
+ */
+export async function chainGenesis(dataDir: string, { url }: ChainSettings): Promise<Uint8Array> {
+  const path = join(dataDir, FILE)
+  const { fromBase58 } = await import('../../ledger/chain/base58.js')
+  const known = read(path)
+  if (known !== null) {
+    const bytes = fromBase58(known, 32)
+    if (bytes) return bytes
+    throw DaemonError.CONFIG_INVALID(
+      `${path} holds no genesis hash. Remove it, and the next start asks the chain again.`,
+    )
+  }
+  const { Rpc } = await import('../../ledger/chain/rpc.js')
+  const answer = await new Rpc({ urls: [url], genesisHash: null }).call('getGenesisHash')
+  const bytes = typeof answer === 'string' ? fromBase58(answer, 32) : null
+  if (!bytes) throw DaemonError.CONFIG_INVALID('What --chain names is no Solana RPC node: it told no genesis hash.')
+  write(path, String(answer))
+  return bytes
+}
+
+/** For an RPC node that has turned out to be on another chain than the one that is written down. */
+export function otherChain(dataDir: string, error: Error): string {
+  return `${error.message} This data folder belongs to the first chain (${join(dataDir, FILE)}): give another folder with --data, or the address of that chain with --chain.`
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw DaemonError.DATA_UNUSABLE(`${path} cannot be read (${codeOf(error) ?? 'unknown reason'}).`, error)
+  }
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch (error) {
+    throw DaemonError.DATA_UNUSABLE(`${path} cannot be written (${codeOf(error) ?? 'unknown reason'}).`, error)
+  }
+}

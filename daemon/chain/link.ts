@@ -1,0 +1,73 @@
+/** The connection of a node to its chain: RPC, outbox, client. Loads web3.js, so it is imported when first used. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fromBase58, toBase58 } from '../../ledger/chain/base58.js'
+import { outboxChain } from '../../ledger/chain/calls.js'
+import { ChainClient } from '../../ledger/chain/client.js'
+import { ChainError } from '../../ledger/chain/errors.js'
+import { CHANNEL_PHASE } from '../../ledger/chain/layout/accounts.js'
+import type { ChannelAccount, ProviderAccount } from '../../ledger/chain/layout/accounts.js'
+import { Outbox } from '../../ledger/chain/outbox.js'
+import { channelsOfPayer, channelsOfProvider, providerOfNode } from '../../ledger/chain/readings.js'
+import type { Found } from '../../ledger/chain/readings.js'
+import { Rpc } from '../../ledger/chain/rpc.js'
+import { Transactor } from '../../ledger/chain/transactor.js'
+import { Journal } from '../../ledger/store/journal.js'
+import type { KeyPair } from '../crypto.js'
+import type { ChainSettings } from '../node-options.js'
+
+/** A question to the chain stands in the way of a request: not longer than its caller would wait. */
+const TIMEOUT_MS = 5_000
+const ROUNDS = 2
+
+export interface ChainLinkOptions {
+  readonly dataDir: string
+  readonly settings: ChainSettings
+  /** 32 bytes. */
+  readonly genesis: Uint8Array
+  readonly wallet: KeyPair
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export interface ChainLink {
+  readonly client: ChainClient
+  readonly outbox: Outbox
+  /** The provider with this node key. */
+  providerOf(node: Uint8Array): Promise<Found<ProviderAccount> | null>
+  /** That this wallet has opened. */
+  channelsFrom(): Promise<readonly Found<ChannelAccount>[]>
+  /** That were opened to this wallet's provider. */
+  channelsTo(): Promise<readonly Found<ChannelAccount>[]>
+}
+
+/** Asks nobody yet. The caller holds the folder's lock. Throws `STORE_CORRUPT`, `STORE_WRITE_FAILED`, `BAD_ADDRESS`. */
+export async function openLink({ dataDir, settings, genesis, wallet, now }: ChainLinkOptions): Promise<ChainLink> {
+  const { url, program } = settings
+  const rpc = new Rpc({ urls: [url], genesisHash: toBase58(genesis), timeoutMs: TIMEOUT_MS, rounds: ROUNDS })
+  const folder = join(dataDir, 'ledger')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const journal = await Journal.open(join(folder, 'outbox'))
+  const outbox = new Outbox({ journal, chain: outboxChain(rpc), now })
+  const client = new ChainClient({ rpc, transactor: new Transactor({ rpc, outbox }), program, wallet })
+  return {
+    client,
+    outbox,
+    providerOf: (node) => providerOfNode(rpc, program, node),
+    channelsFrom: () => channelsOfPayer(rpc, program, client.address),
+    channelsTo: () => channelsOfProvider(rpc, program, client.provider),
+  }
+}
+
+/** 32 bytes. */
+export function bytesOf(address: string): Uint8Array {
+  const bytes = fromBase58(address, 32)
+  if (!bytes) throw ChainError.BAD_ADDRESS(address)
+  return bytes
+}
+
+export function isOpen({ phase }: ChannelAccount): boolean {
+  return phase === CHANNEL_PHASE.open
+}
+
+export { toBase58 as addressOf } from '../../ledger/chain/base58.js'
