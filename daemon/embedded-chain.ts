@@ -1,5 +1,6 @@
 /** The embedded chain for a process that has nothing else to do: locked folder, server, close. */
 import { join } from 'node:path'
+import type { OwnBooks } from './chain/own-books.js'
 import { acquireLock } from './lock.js'
 
 export interface OwnChain {
@@ -10,6 +11,11 @@ export interface OwnChain {
   /** Address of the faucet. */
   readonly faucet: string
   slot(): number
+  /** Lamports of a wallet (32 bytes). */
+  balance(address: Uint8Array): bigint
+  /** Coins out of nothing; durable when it resolves. */
+  fund(address: Uint8Array, lamports: bigint): Promise<void>
+  books(): OwnBooks
   close(): Promise<void>
 }
 
@@ -32,6 +38,7 @@ export async function startOwnChain({ folder, port, version }: OwnChainOptions):
     folder === null ? null : acquireLock(folder, { pid: process.pid, since: Date.now(), version, apiUrl: null })
   try {
     const { startSwarmdChain, EMBEDDED_PROGRAM } = await import('../ledger/chain/embedded/swarmd-chain.js')
+    const { ownBooks } = await import('./chain/own-books.js')
     const { toBase58 } = await import('../ledger/chain/base58.js')
     const running = await startSwarmdChain({ folder, port })
     const { url, genesisHash, faucet, chain } = running
@@ -42,6 +49,12 @@ export async function startOwnChain({ folder, port, version }: OwnChainOptions):
       program: EMBEDDED_PROGRAM,
       faucet: toBase58(faucet.publicKey),
       slot: () => chain.clock.slot(),
+      balance: (address) => chain.account(address)?.lamports ?? 0n,
+      async fund(address, lamports) {
+        chain.airdrop(address, lamports)
+        await chain.durable()
+      },
+      books: () => ownBooks(chain, EMBEDDED_PROGRAM),
       async close() {
         await running.close()
         lock?.release()

@@ -5,10 +5,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { loadConfig } from '../../daemon/config.js'
 import { connectControl } from '../../daemon/control/client.js'
+import type { OwnChain } from '../../daemon/embedded-chain.js'
 import { DaemonError } from '../../daemon/errors.js'
 import type { ModelView } from '../../daemon/control/snapshot.js'
 import { absolute } from '../../daemon/paths.js'
@@ -22,10 +24,13 @@ import { EXIT } from '../exit-codes.js'
 import { listenForEnd } from '../signals.js'
 
 const DHT_NODES = 3
-const PRICE_IN = 20_000
-const PRICE_OUT = 60_000
-/** Nobody has money here: both sides stand for what they owe. */
+/** High, so that one answer is worth the fee of its settlement (10,000 lamports). */
+const PRICE_IN = 1_000_000_000
+const PRICE_OUT = 3_000_000_000
+const DEPOSIT = '0.5 SOL'
+/** Where the embedded chain does not run, both sides stand for what they owe. */
 const CREDIT = '1 SOL'
+const REGISTERED_MS = 10_000
 const SEEDLING = fileURLToPath(new URL('../../../models/seedling/seedling.gguf', import.meta.url))
 
 export function define(command: Command): void {
@@ -36,9 +41,9 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-Starts a private DHT on 127.0.0.1, a provider and a consumer, each in a process
-of its own, asks one question and keeps running until Ctrl-C. Nothing leaves
-this machine; nothing stays behind.
+Starts a private DHT and a Solana chain of its own on 127.0.0.1, a provider and a
+consumer, each in a process of its own, asks one question, pays for it and keeps
+running until Ctrl-C. Nothing leaves this machine; nothing stays behind.
 
 Examples:
   swarmd demo
@@ -59,27 +64,39 @@ export async function run(call: CommandCall): Promise<number> {
     io.out(`${io.paint('bold', `swarmd ${version} demo`)}  everything on this machine, in a private swarm\n\n`)
     const folder = await mkdtemp(join(tmpdir(), 'swarmd-demo-'))
     undo.push(() => rm(folder, { recursive: true, force: true }))
+    const chain = await ownChain(version)
+    const folders = { provider: join(folder, 'provider'), consumer: join(folder, 'consumer') }
+    let asked = false
+    if (chain) {
+      undo.push(() => chain.close())
+      const { balances, funded } = await import('../demo/purses.js')
+      const [seller, buyer] = [await funded(chain, folders.provider), await funded(chain, folders.consumer)]
+      undo.push(async () => {
+        if (asked) io.out(`\n${balances(chain, buyer, seller)}`)
+      })
+      tell(call, 'Chain', `Solana's runtime at ${io.paint('cyan', chain.url)}, 1 SOL of play money for each side`)
+    }
     const dht = await startLoopbackDht(DHT_NODES)
     undo.push(() => dht.close())
     const bootstrap = dht.bootstrap.flatMap(({ host, port }) => ['--bootstrap', `${host}:${port}`])
     tell(call, 'DHT', `${DHT_NODES} nodes on 127.0.0.1`)
 
-    const common = [...bootstrap, '--network', 'demo', '--credit', CREDIT]
+    const common = [...bootstrap, '--network', 'demo', ...(chain ? ['--chain', chain.url] : ['--credit', CREDIT])]
     const prices = ['--price-in', String(PRICE_IN), '--price-out', String(PRICE_OUT)]
     // The demonstration has its own settings: those of the person's config file and environment do not reach the nodes.
     const settings = join(folder, 'config.toml')
     await writeFile(settings, '')
-    const env = { ...withoutSettings(io.env), SWARMD_CONFIG: settings }
+    const env = { ...withoutSettings(io.env), SWARMD_CONFIG: settings, SWARMD_CHAIN_DEPOSIT: DEPOSIT }
     const provider = new NodeProcess(
       'provider',
-      ['serve', model, '--no-api', '--data', join(folder, 'provider'), ...prices, ...common],
+      ['serve', model, '--no-api', '--data', folders.provider, ...prices, ...common],
       env,
     )
     undo.push(() => provider.stop())
-    const consumer = await startConsumer(config.port, join(folder, 'consumer'), common, env, undo)
+    const consumer = await startConsumer(config.port, folders.consumer, common, env, undo)
     const apiUrl = String((await consumer.event('listening'))['apiUrl'])
     await unlessEnded(provider.event('ready'), ended.signal)
-    const card = await unlessEnded(firstModel(join(folder, 'consumer'), io.env['XDG_RUNTIME_DIR']), ended.signal)
+    const card = await unlessEnded(firstModel(folders.consumer, io.env['XDG_RUNTIME_DIR']), ended.signal)
     tell(
       call,
       'Provider',
@@ -87,6 +104,7 @@ export async function run(call: CommandCall): Promise<number> {
     )
     tell(call, 'Consumer', `process ${consumer.pid}, API at ${io.paint('cyan', `${apiUrl}/v1`)}\n`)
 
+    if (chain) await registration(chain, ended.signal)
     const text = optionText(call, 'ask') ?? ''
     io.out(`${io.paint('bold', `> ${text}`)}\n`)
     const told = await ask({
@@ -96,7 +114,8 @@ export async function run(call: CommandCall): Promise<number> {
       signal: ended.signal,
       onText: printer(call),
     })
-    io.out(`\n\n${summary(told)}\n\n`)
+    asked = true
+    io.out(`\n\n${summary(told, chain)}\n\n`)
     if (call.options['once'] === true) return EXIT.ok
 
     io.out(`Point any OpenAI SDK or tool at it:\n  export OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=any\n\n`)
@@ -169,15 +188,33 @@ async function firstModel(dataDir: string, runtimeDir: string | undefined): Prom
   }
 }
 
-function summary(told: Told): string {
+function summary(told: Told, chain: OwnChain | null): string {
   const rate =
     told.outputTokens > 1 && told.decodeMs > 0
       ? `, ${((told.outputTokens - 1) / (told.decodeMs / 1000)).toFixed(0)} tokens/s`
       : ''
   return [
     `Computed by ${told.provider.slice(0, 16)}…, sealed to it, over Noise: ${told.promptTokens} + ${told.outputTokens} tokens, first after ${told.ttftMs.toFixed(0)} ms${rate}.`,
-    `It would cost ${told.costLamports} lamports (${PRICE_IN} / ${PRICE_OUT} lamports per million tokens in / out). No money moves in this version.`,
+    `It ${chain ? 'cost' : 'would cost'} ${told.costLamports} lamports (${PRICE_IN / 1e6} / ${PRICE_OUT / 1e6} lamports per token in / out), ${payment(chain)}`,
   ].join('\n')
+}
+
+function payment(chain: OwnChain | null): string {
+  if (!chain) return 'owed on credit: the embedded chain does not run on this system.'
+  return `paid with signed vouchers out of a deposit of ${chain.books().deposit} lamports on the chain.`
+}
+
+/** LiteSVM has no build for Windows. */
+async function ownChain(version: string): Promise<OwnChain | null> {
+  if (process.platform === 'win32') return null
+  const { startOwnChain } = await import('../../daemon/embedded-chain.js')
+  return startOwnChain({ folder: null, port: 0, version })
+}
+
+/** A provider can be paid once it is on the chain. If it does not get there, the answer says why. */
+async function registration(chain: OwnChain, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + REGISTERED_MS
+  while (!chain.books().registered && performance.now() < end) await sleep(20, null, { signal })
 }
 
 function modelSource(given: string, cwd: string): string {

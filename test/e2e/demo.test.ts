@@ -34,11 +34,17 @@ async function demo(
   return { text, code: child.exitCode, left: await readdir(folder) }
 }
 
-test('the demonstration answers through the swarm, says what it would cost, and leaves nothing behind', async (t) => {
+test('the demonstration answers through the swarm, pays for it, settles to the lamport, and leaves nothing behind', async (t) => {
   const { text, code, left } = await demo(t, ['--once', '--ask', 'What is the capital of France?'], null)
   assert.equal(code, 0, text)
   assert.match(text, /Paris/)
-  assert.match(text, /It would cost [\d.]+ lamports/)
+  const cost = Number(/It cost ([\d.]+) lamports/.exec(text)?.[1])
+  const line = (what: string): number =>
+    Number(new RegExp(`${what} +([\\d ]+\\d)`).exec(text)?.[1]?.replaceAll(' ', '') ?? Number.NaN)
+  assert.equal(line('Paid by the consumer'), Math.ceil(cost), text)
+  assert.equal(line('received by the provider') + line("fee of swarmd's program"), line('Paid by the consumer'))
+  assert.equal(line('left in its channel'), 500_000_000 - line('Paid by the consumer'))
+  assert.equal(line("The chain's own fees"), 25_000, 'five signatures: one to open, two to register, two to settle')
   assert.match(text, /toy/)
   assert.deepEqual(left, [])
 })
