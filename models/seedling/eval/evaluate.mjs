@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Asks the model the 300 held-out prompts through node-llama-cpp and counts right answers per family.
+// Asks the model the held-out prompts through node-llama-cpp and counts right answers per family.
 //
 //   node models/seedling/eval/evaluate.mjs [--model file.gguf] [--json] [--wrong] [--threads n]
 //

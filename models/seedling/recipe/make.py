@@ -20,7 +20,7 @@ HOME = Path(__file__).resolve().parent.parent
 def options():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--seed", type=int, default=1, help="seed of vocabulary, weights and training data")
-    parse.add_argument("--prompt-seed", type=int, default=4711, help="seed of the held-out prompts")
+    parse.add_argument("--prompt-seed", type=int, nargs="+", default=[4711, 1, 2, 3], help="seeds of the held-out prompts, 300 each")
     parse.add_argument("--steps", type=int, default=11400, help="training steps in all")
     parse.add_argument("--decay-from", type=float, default=0.35, help="share of the steps after which the rate falls")
     parse.add_argument("--batch-tokens", type=int, default=3072)

@@ -1,4 +1,4 @@
-"""Writes the 300 held-out prompts for eval/evaluate.mjs, one JSON object per line."""
+"""Writes the held-out prompts for eval/evaluate.mjs, one JSON object per line: 300 for each seed."""
 
 import json
 import random
@@ -6,15 +6,22 @@ from pathlib import Path
 
 from data.mix import conversation
 
-# How many prompts of each family; together 300.
+# How many prompts of each family and seed; together 300.
 COUNTS = {
     "about itself": 30, "about swarmd": 36, "arithmetic": 50, "capitals": 36, "spell": 24, "reverse": 30,
     "extraction": 36, "tool call": 24, "tool answer": 12, "out of scope": 16, "counting": 6,
 }
 
 
-def write_prompts(path: Path, seed: int) -> int:
+def write_prompts(path: Path, seeds: list[int]) -> int:
     """Each line: {family, messages, tools?, check}. Conversations, system prompts and unfitting tools included."""
+    lines = [line for seed in seeds for line in draw(seed)]
+    lines.sort(key=lambda line: list(COUNTS).index(line["family"]))
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    return len(lines)
+
+
+def draw(seed: int) -> list[dict]:
     rng = random.Random(f"held-out/{seed}")
     missing, lines, seen = dict(COUNTS), [], set()
     while any(missing.values()):
@@ -29,6 +36,4 @@ def write_prompts(path: Path, seed: int) -> int:
         if made["tools"]:
             line["tools"] = made["tools"]
         lines.append(line)
-    lines.sort(key=lambda line: list(COUNTS).index(line["family"]))
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-    return len(lines)
+    return lines
