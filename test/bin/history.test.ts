@@ -91,7 +91,7 @@ test('what is asked for wrongly is refused with what is allowed', async (t) => {
     [['history', '--since', 'yesterday'], /--since yesterday .* a day .* or an age/],
     [['history', '--limit', '0'], /--limit 0/],
     [['history', '--kind', 'x'], /chat, completion, embedding/],
-    [['history', 'export'], /--format/],
+    [['history', 'export', '--format', 'xml'], /jsonl, csv/],
     [['history', 'prune'], /either --older-than/],
     [['history', 'prune', '--keep-bytes', '5'], /500mb or 1gb/],
     [['history', 'forget', 'ab'], /--yes/],

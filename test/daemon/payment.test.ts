@@ -215,6 +215,8 @@ test('after a restart both sides go on from what is on the disk', async (t) => {
 test('a channel that is another consumer’s cannot be asked on without its newest voucher', async (t) => {
   const side = await pair(t, { prices: PRICES })
   await side.answer(PROMPT, 10)
+  // The last voucher follows the answer.
+  await side.held()
   const voucher = side.line.vouchers.at(-1)
   assert.ok(voucher)
   const channel = channelOf(side)
