@@ -77,6 +77,8 @@ export class ChainChannels implements Channels {
     if (!provider)
       throw PaymentError.NO_MEANS('This provider is not registered on the chain, so it cannot be paid there.')
     const pair = signer(node)
+    // What is on its way already lands first, and is then among those that are looked at.
+    await outbox.tick()
     const usable = (await chain.channelsFrom())
       .filter(({ account }) => isOpen(account) && account.provider.toBase58() === provider.address)
       .filter(({ account }) => b4a.equals(account.signer, pair.publicKey))
@@ -87,8 +89,7 @@ export class ChainChannels implements Channels {
       const { deposit, settled } = account
       if (!this.usedUp(deposit, promised > settled ? promised : settled)) return { channel, deposit, signer: pair }
     }
-    // The next free number: what is on its way already is waited for, so a crash cannot open two.
-    await outbox.tick()
+    // The next free number: what is still on its way is waited for, so a crash cannot open two.
     for (let number = 0; ; number++) {
       const id = `${provider.address}/${number}`
       const known = outbox.get(`open/${id}`)
@@ -105,13 +106,13 @@ export class ChainChannels implements Channels {
   }
 
   async #incoming(channel: Uint8Array): Promise<Incoming | null> {
-    const { settings, link } = this.#options
+    const { settings, link, store } = this.#options
     const { addressOf, isOpen } = await import('./link.js')
     const { client } = await link()
     const found = await client.channel(addressOf(channel))
     if (found?.account.provider.toBase58() !== client.provider)
       throw PaymentError.PAYMENT_REQUIRED('The chain knows no such channel to this provider.')
-    const { grace, feeBps, deposit, signer } = found.account
+    const { grace, feeBps, deposit, settled, signer } = found.account
     if (!isOpen(found.account)) {
       this.close(channel)
       throw PaymentError.PAYMENT_REQUIRED('This channel is being closed: open another one.')
@@ -119,6 +120,11 @@ export class ChainChannels implements Channels {
     if (grace < settings.leastGrace)
       throw PaymentError.PAYMENT_REQUIRED(
         `This channel's grace of ${grace} s is too short: this provider wants ${settings.leastGrace} s.`,
+      )
+    // Settled for a ledger that is lost: its vouchers, shown again, would count here and be worth nothing there.
+    if (settled > ((await store()).vouchers.held(channel)?.voucher.cumulative ?? NO_LAMPORTS))
+      throw PaymentError.PAYMENT_REQUIRED(
+        'More was settled of this channel than this provider knows of: open another one.',
       )
     if (feeBps > MOST_FEE) throw PaymentError.PAYMENT_REQUIRED('This channel takes a fee above 10 %.')
     return { channel, deposit, signer }
