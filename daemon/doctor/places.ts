@@ -33,7 +33,8 @@ export function checkDataFolder(dataDir: string): Finding {
     .map((file) => ({ path: join(dataDir, file), stat: statOrNull(join(dataDir, file)) }))
     .map(({ path, stat: seedStat }) => seedStat && seedFileComplaint(path, seedStat))
     .find((one) => one !== null)
-  if (complaint !== undefined) return fail(name, complaint, 'The node refuses to use this seed until that is put right.')
+  if (complaint !== undefined)
+    return fail(name, complaint, 'The node refuses to use this seed until that is put right.')
   if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
     return warn(name, `${dataDir} can be opened by other users.`, `Close it with: chmod 700 ${dataDir}`)
   }

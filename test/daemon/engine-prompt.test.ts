@@ -70,7 +70,7 @@ void describe('inputs of embeddings that are far too long', () => {
   const embedder = (): { embedder: Embedder; state: ReturnType<typeof model> } => {
     const state = model()
     const fileInfo = { architectureMetadata: { attention: { head_count: 32 } } }
-    const loaded = { ...state.loaded, model: { ...state.loaded.model, fileInfo } } as unknown as LoadedModel
+    const loaded = { ...state.loaded, model: Object.assign(state.loaded.model, { fileInfo }) } as unknown as LoadedModel
     return { embedder: new Embedder(loaded, {} as LoadOptions), state }
   }
 
