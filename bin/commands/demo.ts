@@ -41,9 +41,9 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-Starts a private DHT and a Solana chain of its own on 127.0.0.1, a provider and a
-consumer, each in a process of its own, asks one question, pays for it and keeps
-running until Ctrl-C. Nothing leaves this machine; nothing stays behind.
+Starts a private DHT and a Solana chain of its own on 127.0.0.1, a provider and
+a consumer, each in a process of its own, asks one question, pays for it and
+keeps running until Ctrl-C. Nothing leaves this machine; nothing stays behind.
 
 Examples:
   swarmd demo
