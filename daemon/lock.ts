@@ -8,6 +8,11 @@ import { tryLock } from 'fs-native-extensions'
 import { codeOf, DaemonError } from './errors.js'
 import { makeFolder } from './paths.js'
 
+/** Whoever looks whether a folder is locked holds the lock for an instant; that must not keep a node from starting. */
+const ATTEMPTS = 5
+const PAUSE_MS = 10
+const PAUSE = new Int32Array(new SharedArrayBuffer(4))
+
 export interface Holder {
   readonly pid: number
   /** Unix milliseconds. */
@@ -32,7 +37,10 @@ export function acquireLock(dataDir: string, holder: Holder): DataLock {
   const fd = openLockFile(dataDir)
   let granted = false
   try {
-    granted = tryLock(fd)
+    for (let attempt = 0; !granted && attempt < ATTEMPTS; attempt++) {
+      if (attempt > 0) Atomics.wait(PAUSE, 0, 0, PAUSE_MS)
+      granted = tryLock(fd)
+    }
   } catch (error) {
     closeSync(fd)
     throw DaemonError.DATA_UNUSABLE(
@@ -70,7 +78,7 @@ export function acquireLock(dataDir: string, holder: Holder): DataLock {
   }
 }
 
-/** Whether some process holds the lock now. A folder that does not exist is not locked. */
+/** Whether some process holds the lock now. A folder that does not exist is not locked. Those who look are not in each other's way. */
 export function isLocked(dataDir: string): boolean {
   let fd: number
   try {
@@ -79,7 +87,7 @@ export function isLocked(dataDir: string): boolean {
     return false
   }
   try {
-    return !tryLock(fd)
+    return !tryLock(fd, { shared: true })
   } finally {
     closeSync(fd)
   }

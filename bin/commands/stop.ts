@@ -34,17 +34,19 @@ export async function run(call: CommandCall): Promise<number> {
   const loaded = await loadSettings(call)
   const client = await connectRunning(call, loaded)
   const { pid } = await client.hello()
+  const isThere = (): boolean => isLocked(loaded.dataDir) || isAlive(pid)
+  let there = true
   const late = AbortSignal.timeout(timeout * 1000)
   try {
     // Whoever else asked first may have ended it, and the connection with it, before the answer.
     await Promise.race([client.stop(), client.closed])
     await Promise.race([client.closed, whenAborted(late)])
     // The lock is the last thing that a daemon lets go of, and it goes even if the daemon dies; the process ends after it.
-    while ((isLocked(loaded.dataDir) || isAlive(pid)) && !late.aborted) await delay(POLL_MS)
+    while ((there = isThere()) && !late.aborted) await delay(POLL_MS)
   } finally {
     client.close()
   }
-  if (isLocked(loaded.dataDir) || isAlive(pid)) {
+  if (there) {
     throw DaemonError.CONTROL_FAILED(
       `swarmd (pid ${pid}) has not ended within ${timeout} s. Look at its log, or end it with: kill -9 ${pid}`,
     )

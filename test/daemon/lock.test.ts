@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { tryLock } from 'fs-native-extensions'
 import { acquireLock, isLocked, readHolder } from '../../daemon/lock.js'
 import type { Holder } from '../../daemon/lock.js'
 
@@ -44,6 +45,15 @@ test('the second holder is refused and told who the first is', (t) => {
   assert.ok(!isLocked(dataDir))
   assert.equal(readHolder(dataDir), null)
   acquireLock(dataDir, HOLDER).release()
+})
+
+test('who only looks is not taken for a holder by another who looks', (t) => {
+  const dataDir = folder(t)
+  acquireLock(dataDir, HOLDER).release()
+  const fd = openSync(join(dataDir, 'lock'), 'r+')
+  t.after(() => closeSync(fd))
+  assert.ok(tryLock(fd, { shared: true }))
+  assert.ok(!isLocked(dataDir))
 })
 
 test('the folder is made, for this user alone', (t) => {
