@@ -48,7 +48,7 @@ export class Chain {
     this.#options = options
     this.channels = new ChainChannels({
       settings,
-      link: () => this.#link(),
+      link: () => this.link(),
       store,
       signer: (provider) => identity.voucher(provider),
       wrongChain: (error) => otherChain(node.dataDir, error),
@@ -75,7 +75,8 @@ export class Chain {
     await link?.outbox.close()
   }
 
-  #link(): Promise<ChainLink> {
+  /** Opened with its first use. Throws as `openLink` does; the next call tries again. */
+  link(): Promise<ChainLink> {
     if (this.#opening) return this.#opening
     const { settings, genesis, options, identity, now } = this.#options
     const opening = import('./link.js').then(({ openLink }) =>
@@ -89,7 +90,7 @@ export class Chain {
   async #start(): Promise<void> {
     const { store, now } = this.#options
     const { Settler, every } = await import('./settler.js')
-    const link = await this.#link()
+    const link = await this.link()
     if (this.#closed) return
     const closing = (channel: Uint8Array): void => this.channels.close(channel)
     const settler = new Settler({ link, store, closing, failed: (error) => this.#failed(error), now })
@@ -137,7 +138,7 @@ export class Chain {
     const code = codeOf(error)
     if (code === 'WRONG_CHAIN' && error instanceof Error) return otherChain(this.#options.options.dataDir, error)
     if (code !== 'INSUFFICIENT_FUNDS') return `The chain: ${message} It is tried again.`
-    const { client } = await this.#link()
+    const { client } = await this.link()
     return `This provider's wallet ${client.address} cannot pay what the chain takes, so nobody can pay this provider yet: send it some SOL. ${message}`
   }
 }
