@@ -17,6 +17,7 @@ import type { VoucherStore } from '../../ledger/store/vouchers.js'
 import type { SignedVoucher } from '../../ledger/voucher.js'
 import type { Incoming } from './channels.js'
 import { PaymentError } from './errors.js'
+import type { IncomingMeans } from './means.js'
 import { forgivable } from './policy.js'
 
 const MAX_OWNERS = 16
@@ -30,7 +31,7 @@ export interface IncomingAccountOptions {
   readonly now: () => number
 }
 
-export class IncomingAccount {
+export class IncomingAccount implements IncomingMeans {
   readonly id: Uint8Array
   readonly #options: IncomingAccountOptions
   #channel: Channel

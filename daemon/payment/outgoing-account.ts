@@ -11,8 +11,9 @@ import type { Lamports, MicroLamports } from '../../ledger/amount.js'
 import { openChannel, paymentDue, step } from '../../ledger/channel.js'
 import type { Channel, Terms } from '../../ledger/channel.js'
 import type { VoucherStore } from '../../ledger/store/vouchers.js'
-import type { SignedPayment } from '../../swarm/port.js'
+import type { AskPayment, SignedPayment } from '../../swarm/port.js'
 import type { Outgoing } from './channels.js'
+import type { OutgoingMeans } from './means.js'
 
 export interface OutgoingAccountOptions {
   readonly means: Outgoing
@@ -23,7 +24,7 @@ export interface OutgoingAccountOptions {
   readonly background: (work: Promise<void>) => void
 }
 
-export class OutgoingAccount {
+export class OutgoingAccount implements OutgoingMeans {
   readonly id: Uint8Array
   readonly #options: OutgoingAccountOptions
   #channel: Channel
@@ -99,6 +100,11 @@ export class OutgoingAccount {
     if (this.#signing || paymentDue(this.#channel) === null) return
     this.#signing = this.#sign()
     this.#options.background(this.#signing)
+  }
+
+  /** The channel and its newest voucher. */
+  async payment(): Promise<AskPayment> {
+    return { channel: this.id, voucher: await this.voucher() }
   }
 
   /** The newest voucher, durable; null before the first. Whatever is due without a request under way is in it. */

@@ -22,7 +22,8 @@ import type { KeyPair } from '../crypto.js'
 import { codeOf } from '../errors.js'
 import type { Books } from './books.js'
 import { PaymentError } from './errors.js'
-import type { OutgoingAccount } from './outgoing-account.js'
+import { ceilingOf } from './ceiling.js'
+import type { OutgoingMeans } from './means.js'
 import { dearest, forgivable, maxWindow, promptBound } from './policy.js'
 import type { Purse } from './purse.js'
 import { draftOf, timesOf, UNKNOWN_RUNTIME } from './statement.js'
@@ -84,7 +85,7 @@ export class Purchases {
 class Purchase {
   readonly #options: PurchasesOptions
   readonly #order: PurchaseOrder
-  readonly #account: OutgoingAccount | null
+  readonly #account: OutgoingMeans | null
   readonly #request: string
   readonly #keys: AskKeys
   readonly #askedAt: number
@@ -96,7 +97,7 @@ class Purchase {
   #cached = 0
   #accrued: MicroLamports = NO_COST
 
-  constructor(options: PurchasesOptions, order: PurchaseOrder, account: OutgoingAccount | null) {
+  constructor(options: PurchasesOptions, order: PurchaseOrder, account: OutgoingMeans | null) {
     const content = newContentKey()
     this.#options = options
     this.#order = order
@@ -114,11 +115,11 @@ class Purchase {
 
   async *run(): AsyncGenerator<AnswerEvent> {
     const { swarm, offer, body, limits, signal } = this.#order
-    const ceiling = this.#account ? this.#ceiling(this.#account) : null
+    const ceiling = this.#account ? ceilingOf(this.#order, this.#account, this.#options.budget) : null
     const budget = ceiling === null ? null : this.#options.budget.reserve(ceiling, this.#order.caller)
     let finish: Finish = 'cancelled'
     try {
-      const payment = this.#account ? { channel: this.#account.id, voucher: await this.#account.voucher() } : null
+      const payment = (await this.#account?.payment()) ?? null
       if (ceiling !== null) this.#account?.reserve(this.#request, ceiling)
       const onLateReceipt = this.#onLateReceipt
       const asked = { offer, body, limits: { ...limits, maxCost: ceiling ?? limits.maxCost }, signal }
@@ -143,24 +144,6 @@ class Purchase {
       const cut = finish !== 'stop' && finish !== 'length'
       if (cut && this.#transcript.count > 0) this.#options.books.add(this.#salvage(finish))
     }
-  }
-
-  /** The most that this attempt may cost. Without a limit from the caller it is what channel and budget still allow. */
-  #ceiling(account: OutgoingAccount): MicroLamports {
-    const { offer, body, limits } = this.#order
-    const prices = dearest(offer.prices)
-    const promptTokens = promptBound(body)
-    const resumed = body.kind === 'generate' ? body.resume.length : 0
-    const output = (limits.maxTokens ?? offer.contextLength) - resumed
-    const costOf = (positions: number): MicroLamports =>
-      cost(prices, { input: promptTokens, cached: 0, output: body.kind === 'embed' ? 0 : Math.max(0, positions) })
-    const whole = costOf(output)
-    const asked = limits.maxCost === null || limits.maxCost > whole ? whole : microLamports(limits.maxCost)
-    // Who names a length wants that length; who does not is content with what the money gives, if it gives anything.
-    const needed = least(asked, limits.maxTokens === null ? costOf(1) : whole)
-    const left = account.left
-    if (needed > left) throw LedgerError.CHANNEL_EXHAUSTED(needed, left)
-    return least(asked, left, most(needed, this.#options.budget.left(this.#order.caller) ?? asked))
   }
 
   async #agree(terms: AskTerms, ceiling: MicroLamports, budget: BudgetReservation | null): Promise<void> {
@@ -315,12 +298,4 @@ function finishOf(error: unknown): Finish {
 
 function refused(what: string): PaymentError {
   return PaymentError.TERMS_REFUSED(`The provider wants ${what}; it was left at once.`)
-}
-
-function least(first: MicroLamports, ...others: readonly MicroLamports[]): MicroLamports {
-  return others.reduce((a, b) => (b < a ? b : a), first)
-}
-
-function most(a: MicroLamports, b: MicroLamports): MicroLamports {
-  return a > b ? a : b
 }

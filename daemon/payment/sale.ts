@@ -18,7 +18,9 @@ import { codeOf } from '../errors.js'
 import type { Books } from './books.js'
 import type { Earnings } from './earnings.js'
 import { PaymentError } from './errors.js'
-import type { IncomingAccount } from './incoming-account.js'
+import type { IncomingMeans } from './means.js'
+import { split } from './pieces.js'
+import type { Piece } from './pieces.js'
 import { dearest, maxWindow, promptBound, WINDOW_TOKENS } from './policy.js'
 import { draftOf, timesOf } from './statement.js'
 import type { Till } from './till.js'
@@ -35,8 +37,6 @@ export interface SalesOptions {
   readonly now: () => number
   readonly patience?: Patience | undefined
 }
-
-type Piece = Omit<Parameters<IncomingAsk['tokens']>[0], 'index'>
 
 /** How long a provider waits for a voucher, milliseconds. */
 export interface Patience {
@@ -61,7 +61,7 @@ export class Sales {
     return new Sale(this.#options, ask, runtime, await this.#account(ask))
   }
 
-  async #account({ offer, payment, peer }: IncomingAsk): Promise<IncomingAccount | null> {
+  async #account({ offer, payment, peer }: IncomingAsk): Promise<IncomingMeans | null> {
     if (isFree(offer.prices)) return null
     if (payment) return this.#options.till.open(payment, peer)
     throw PaymentError.PAYMENT_REQUIRED('This provider wants to be paid: ask again with a channel (--credit LAMPORTS).')
@@ -72,7 +72,7 @@ export class Sale {
   readonly #options: SalesOptions
   readonly #ask: IncomingAsk
   readonly #runtime: Runtime
-  readonly #account: IncomingAccount | null
+  readonly #account: IncomingMeans | null
   readonly #request: string
   readonly #transcript: Transcript
   readonly #askedAt: number
@@ -87,7 +87,7 @@ export class Sale {
   #prompted = false
   #ended = false
 
-  constructor(options: SalesOptions, ask: IncomingAsk, runtime: Runtime, account: IncomingAccount | null) {
+  constructor(options: SalesOptions, ask: IncomingAsk, runtime: Runtime, account: IncomingMeans | null) {
     this.#options = options
     this.#ask = ask
     this.#runtime = runtime
@@ -349,30 +349,6 @@ function signedBy(receipt: Transaction, signature: Uint8Array | null): Transacti
     if (codeOf(error) === 'RECEIPT_BAD_SIGNATURE') return receipt
     throw error
   }
-}
-
-/**
- * The first `count` tokens and the rest, each with about its part of the text: which token makes which letters is known to
- * the tokeniser alone, and tokens and text need not line up.
- */
-function split(piece: Piece, count: number): readonly [Piece, Piece | null] {
-  const { tokens, positions, text } = piece
-  if (count >= tokens.length) return [piece, null]
-  const about = Math.floor((text.length * count) / tokens.length)
-  const at = isLowSurrogate(text.charCodeAt(about)) ? about + 1 : about
-  return [
-    {
-      ...piece,
-      tokens: tokens.slice(0, count),
-      text: text.slice(0, at),
-      positions: positions && positions.slice(0, count),
-    },
-    { ...piece, tokens: tokens.slice(count), text: text.slice(at), positions: positions && positions.slice(count) },
-  ]
-}
-
-function isLowSurrogate(unit: number): boolean {
-  return unit >= 0xdc00 && unit <= 0xdfff
 }
 
 function tooDear(promptTokens: number): PaymentError {

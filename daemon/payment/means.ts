@@ -1,0 +1,53 @@
+/**
+ * With what one ask is paid, as purchase and sale see it: a channel's account, or an order. Amounts are microlamports unless
+ * their type says otherwise.
+ */
+import type { Lamports, MicroLamports } from '../../ledger/amount.js'
+import type { Terms } from '../../ledger/channel.js'
+import type { Prices } from '../../ledger/price.js'
+import type { AskPayment } from '../../swarm/port.js'
+
+export interface OutgoingMeans {
+  /** 32 bytes; the receipt names it as the channel. */
+  readonly id: Uint8Array
+  /** What further requests may cost. */
+  readonly left: MicroLamports
+  /** Cost of everything that arrived. */
+  readonly accrued: MicroLamports
+  readonly paid: Lamports
+  /** What the ask brings; whatever it promises is durable. */
+  payment(): Promise<AskPayment>
+  /** Before the ask: the most it may cost. Throws `CHANNEL_EXHAUSTED`, `CHANNEL_BUSY`. */
+  reserve(request: string, limit: MicroLamports): void
+  /** The provider's terms in place of the first reservation; they are within its limit. */
+  agree(request: string, terms: Terms): void
+  /** Throws `RESERVATION_EXCEEDED`: more than was agreed came. */
+  deliver(request: string, cost: MicroLamports): void
+  release(request: string): void
+  /** The connection is gone, and with it what the provider was paid ahead. */
+  lost(): void
+}
+
+export interface IncomingMeans {
+  /** 32 bytes; the receipt names it as the channel. */
+  readonly id: Uint8Array
+  /** Nobody was ever paid on it. */
+  readonly stranger: boolean
+  /** What further requests may cost. */
+  readonly left: MicroLamports
+  /** Throws `PAYMENT_REQUIRED` for means that do not pay, `CHANNEL_EXHAUSTED`, `CHANNEL_BUSY`. */
+  reserve(request: string, terms: Terms, prices: Prices): void
+  /** Is everything here that has to be before anything is computed? */
+  mayStart(request: string): boolean
+  /** What may be delivered now. */
+  headroom(request: string): MicroLamports
+  deliver(request: string, cost: MicroLamports): void
+  /** Resolves when more was paid. Throws the signal's reason, or `PAYMENT_REQUIRED` when nothing came within `ms`. */
+  payment(signal: AbortSignal, ms: number): Promise<void>
+  /** May this much be waived, of what a consumer says it never took? */
+  maySpare(amount: MicroLamports, prices: Prices): boolean
+  /** The end of a request that cost `cost`, of `delivered`. The sum for its receipt. */
+  bill(request: string, cost: MicroLamports, delivered: MicroLamports): MicroLamports
+  /** It ended without a receipt. */
+  release(request: string, delivered: MicroLamports): void
+}
