@@ -12,6 +12,7 @@ import {
   mapOf,
   oneOf,
   origin,
+  priorityFee,
   text,
   unsigned64,
   yesOrNo,
@@ -283,11 +284,13 @@ export const KEYS = {
   chainUrl: key({
     file: 'chain.url',
     flag: '--chain <url>',
+    repeat: true,
     env: 'SWARMD_CHAIN',
-    kind: text('an http(s) address of a Solana RPC node', /^https?:\/\/[^\s\0]{1,2000}$/),
-    fallback: null,
-    about: 'Solana RPC node: providers are paid on this chain instead of on credit',
-    example: '"http://127.0.0.1:8899"',
+    kind: listOf(text('an http(s) address of a Solana RPC node', /^https?:\/\/[^\s\0,]{1,2000}$/), 8),
+    fallback: [],
+    about:
+      'Solana RPC node: providers are paid on this chain instead of on credit; repeatable: the next stands in for one that fails',
+    example: '["http://127.0.0.1:8899"]',
     // Paths and queries of such addresses are often access keys.
     secret: true,
   }),
@@ -326,6 +329,25 @@ export const KEYS = {
     fallback: 120,
     about: 'channels with a shorter grace are refused by this provider, in minutes',
     example: '120',
+  }),
+  chainPriorityFee: key({
+    file: 'chain.priority_fee',
+    flag: null,
+    env: 'SWARMD_CHAIN_PRIORITY_FEE',
+    kind: priorityFee,
+    fallback: 'auto 50000',
+    about:
+      'what is offered beyond the base fee, in microlamports per compute unit: always the same, or what others paid of late',
+    example: '"auto 50000"',
+  }),
+  chainPublishOffers: key({
+    file: 'chain.publish_offers',
+    flag: null,
+    env: 'SWARMD_CHAIN_PUBLISH_OFFERS',
+    kind: yesOrNo,
+    fallback: true,
+    about: 'tell the chain which models this provider serves at which prices; costs a refundable rent for each model',
+    example: 'true',
   }),
   budgetPerRequest: key({
     file: 'budget.per_request',

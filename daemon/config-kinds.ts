@@ -51,6 +51,15 @@ export const amount: Kind<Lamports> = {
   },
 }
 
+/** Microlamports per compute unit: `N`, or `auto` and the most, `auto N`. Kept as text; daemon/config-options.ts reads it. */
+export const priorityFee: Kind<string> = {
+  allowed: 'a whole number below 1000000000, or "auto N": what others paid of late, N at most ("auto": 50000)',
+  parse(raw) {
+    const text = typeof raw === 'bigint' || typeof raw === 'number' ? String(raw) : raw
+    return typeof text === 'string' && /^(\d{1,9}|auto|auto [1-9]\d{0,8})$/.test(text) ? text : undefined
+  },
+}
+
 function toBigInt(raw: unknown): bigint | undefined {
   if (typeof raw === 'bigint') return raw
   if (typeof raw === 'number' && Number.isSafeInteger(raw)) return BigInt(raw)
@@ -73,13 +82,13 @@ export const yesOrNo: Kind<boolean> = {
   },
 }
 
-/** A list of at most `limit`: repeated flags, text separated by commas, or a TOML array. */
+/** A list of at most `limit`: repeated flags, text separated by commas, a TOML array, or all of that. */
 export function listOf<T>(item: Kind<T>, limit: number): Kind<readonly T[]> {
   return {
     allowed: `at most ${limit}, each ${item.allowed}`,
     parse(raw) {
       const parts: readonly unknown[] | undefined =
-        typeof raw === 'string' ? split(raw) : Array.isArray(raw) ? raw : undefined
+        typeof raw === 'string' ? split(raw) : Array.isArray(raw) ? raw.flatMap(separate) : undefined
       if (!parts || parts.length > limit) return undefined
       const values: T[] = []
       for (const part of parts) {
@@ -97,6 +106,11 @@ function split(text: string): readonly string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+}
+
+/** A flag that is repeated may also hold several at once. */
+function separate(part: unknown): readonly unknown[] {
+  return typeof part === 'string' && part.includes(',') ? split(part) : [part]
 }
 
 /** Name → name: a TOML table, or `from=to` repeated or separated by commas. */

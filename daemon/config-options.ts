@@ -9,7 +9,14 @@ import { readKeyFile } from './config-api-keys.js'
 import { settleSource } from './config-models.js'
 import type { ConfiguredModel } from './config-models.js'
 import { DaemonError } from './errors.js'
-import type { ApiOptions, ChainSettings, ModelOptions, NodeOptions, SwarmSettings } from './node-options.js'
+import type {
+  ApiOptions,
+  ChainSettings,
+  ModelOptions,
+  NodeOptions,
+  PriorityFee,
+  SwarmSettings,
+} from './node-options.js'
 
 export interface Served {
   /** From the command line; empty = the config file's `[[models]]`. */
@@ -22,6 +29,8 @@ export interface Served {
 }
 
 const PUBLIC = 'public'
+/** Microlamports per compute unit: a thousand lamports for a settlement, a fifth of a signature. */
+const USUAL_MOST_FEE = 50_000
 
 /** Throws `CONFIG_INVALID`. `served` null = none, whatever the config file says. */
 export function nodeOptions(loaded: LoadedConfig, served: Served | null, version: string): NodeOptions {
@@ -48,18 +57,26 @@ export function nodeOptions(loaded: LoadedConfig, served: Served | null, version
 }
 
 function chainSettings({ config }: LoadedConfig): ChainSettings | null {
-  if (config.chainUrl === null) return null
+  if (config.chainUrl.length === 0) return null
   if (config.credit !== null)
     throw DaemonError.CONFIG_INVALID(
       '--chain and --credit exclude each other: a chain holds deposits, credit is trust.',
     )
   return {
-    url: config.chainUrl,
+    urls: config.chainUrl,
     program: config.chainProgram,
     deposit: config.chainDeposit,
     grace: BigInt(config.chainGrace) * 60n,
     leastGrace: BigInt(config.chainLeastGrace) * 60n,
+    priorityFee: priorityFeeOf(config.chainPriorityFee),
+    publishOffers: config.chainPublishOffers,
   }
+}
+
+/** From what `priorityFee` of config-kinds.ts lets through. */
+function priorityFeeOf(text: string): PriorityFee {
+  const [first = '', most] = text.split(' ')
+  return first === 'auto' ? { least: 0n, most: BigInt(most ?? USUAL_MOST_FEE) } : { least: BigInt(first), most: 0n }
 }
 
 function modelOptions(loaded: LoadedConfig, served: Served): readonly ModelOptions[] {

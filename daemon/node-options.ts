@@ -36,8 +36,8 @@ export interface NodeOptions {
 }
 
 export interface ChainSettings {
-  /** http(s); may hold an access key, so it is never printed. */
-  readonly url: string
+  /** http(s), at least one: the next stands in for one that fails. May hold access keys, so only hosts are ever printed. */
+  readonly urls: readonly string[]
   /** Base58. */
   readonly program: string
   /** Of each new channel. */
@@ -46,6 +46,17 @@ export interface ChainSettings {
   readonly grace: bigint
   /** Seconds: channels with less are refused. */
   readonly leastGrace: bigint
+  /** Absent = none is offered. */
+  readonly priorityFee?: PriorityFee
+  /** Does a provider tell the chain what it serves at which price? Absent = no. */
+  readonly publishOffers?: boolean
+}
+
+/** Microlamports per compute unit. */
+export interface PriorityFee {
+  readonly least: bigint
+  /** Where above 0: what others paid of late counts, up to this. */
+  readonly most: bigint
 }
 
 export interface ModelOptions {

@@ -133,7 +133,7 @@ function plainValue(loaded: LoadedConfig, key: ConfigKey): unknown {
   if (key === 'cacheDir') return loaded.cacheDir
   const value: unknown = loaded.config[key]
   if (value === null) return null
-  if (KEYS[key].secret === true) return '(secret)'
+  if (KEYS[key].secret === true && !(Array.isArray(value) && value.length === 0)) return '(secret)'
   return Array.isArray(value) ? value.map(plainItem) : value
 }
 

@@ -10,12 +10,16 @@ import type { ChainSettings } from '../node-options.js'
 /** Base58, one line. */
 const FILE = 'chain-genesis'
 
+export function genesisFile(dataDir: string): string {
+  return join(dataDir, FILE)
+}
+
 /**
  * 32 bytes. Throws `RPC_*` when it is not written down yet and no node answers, `DATA_UNUSABLE`, and `CONFIG_INVALID` when
  * what is written down is no hash.
  */
-export async function chainGenesis(dataDir: string, { url }: ChainSettings): Promise<Uint8Array> {
-  const path = join(dataDir, FILE)
+export async function chainGenesis(dataDir: string, { urls }: ChainSettings): Promise<Uint8Array> {
+  const path = genesisFile(dataDir)
   const { fromBase58 } = await import('../../ledger/chain/base58.js')
   const known = read(path)
   if (known !== null) {
@@ -26,7 +30,7 @@ export async function chainGenesis(dataDir: string, { url }: ChainSettings): Pro
     )
   }
   const { Rpc } = await import('../../ledger/chain/rpc.js')
-  const answer = await new Rpc({ urls: [url], genesisHash: null }).call('getGenesisHash')
+  const answer = await new Rpc({ urls, genesisHash: null }).call('getGenesisHash')
   const bytes = typeof answer === 'string' ? fromBase58(answer, 32) : null
   if (!bytes) throw DaemonError.CONFIG_INVALID('What --chain names is no Solana RPC node: it told no genesis hash.')
   write(path, String(answer))
@@ -35,7 +39,7 @@ export async function chainGenesis(dataDir: string, { url }: ChainSettings): Pro
 
 /** For an RPC node that has turned out to be on another chain than the one that is written down. */
 export function otherChain(dataDir: string, error: Error): string {
-  return `${error.message} This data folder belongs to the first chain (${join(dataDir, FILE)}): give another folder with --data, or the address of that chain with --chain.`
+  return `${error.message} This data folder belongs to the first chain (${genesisFile(dataDir)}): give another folder with --data, or the address of that chain with --chain.`
 }
 
 function read(path: string): string | null {

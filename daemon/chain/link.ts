@@ -43,13 +43,15 @@ export interface ChainLink {
 
 /** Asks nobody yet. The caller holds the folder's lock. Throws `STORE_CORRUPT`, `STORE_WRITE_FAILED`, `BAD_ADDRESS`. */
 export async function openLink({ dataDir, settings, genesis, wallet, now }: ChainLinkOptions): Promise<ChainLink> {
-  const { url, program } = settings
-  const rpc = new Rpc({ urls: [url], genesisHash: toBase58(genesis), timeoutMs: TIMEOUT_MS, rounds: ROUNDS })
+  const { urls, program, priorityFee } = settings
+  const rpc = new Rpc({ urls, genesisHash: toBase58(genesis), timeoutMs: TIMEOUT_MS, rounds: ROUNDS })
   const folder = join(dataDir, 'ledger')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const journal = await Journal.open(join(folder, 'outbox'))
   const outbox = new Outbox({ journal, chain: outboxChain(rpc), now })
-  const client = new ChainClient({ rpc, transactor: new Transactor({ rpc, outbox }), program, wallet })
+  const { least = 0n, most = 0n } = priorityFee ?? {}
+  const transactor = new Transactor({ rpc, outbox, priorityFee: least, maxPriorityFee: most })
+  const client = new ChainClient({ rpc, transactor, program, wallet })
   return {
     client,
     outbox,

@@ -9,6 +9,7 @@ import { availableMemory } from '../engine/model/memory.js'
 import { isLocked, readHolder } from '../lock.js'
 import type { NodeOptions } from '../node-options.js'
 import { ADDONS, checkAddon } from './addons.js'
+import { checkChain } from './chain.js'
 import { fail } from './check.js'
 import type { Finding } from './check.js'
 import { checkClock, checkDisk, checkMemory, checkNode, checkThreads } from './machine.js'
@@ -44,6 +45,7 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
 
 function checks({ loaded, node, models, swarmTimeoutMs }: DoctorOptions): readonly Check[] {
   const { dataDir, cacheDir, config } = loaded
+  const { chain } = node
   const running = isLocked(dataDir) ? (readHolder(dataDir)?.apiUrl ?? null) : null
   return [
     ['node', () => checkNode(process.versions.node)],
@@ -57,6 +59,7 @@ function checks({ loaded, node, models, swarmTimeoutMs }: DoctorOptions): readon
     ['clock', () => checkClock(Date.now(), statSync(fileURLToPath(import.meta.url)).mtimeMs)],
     ...(node.api === null ? [] : [['port', () => checkPort(config.host, config.port, running)] satisfies Check]),
     ['swarm', () => checkSwarm(node, swarmTimeoutMs)],
+    ...(chain ? [['chain', () => checkChain(chain, dataDir)] satisfies Check] : []),
   ]
 }
 

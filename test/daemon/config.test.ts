@@ -89,6 +89,35 @@ test('a secret that is malformed is not repeated in the error', async (t) => {
   })
 })
 
+test('the addresses of a chain come repeated or separated by commas, and are never shown', async (t) => {
+  const [one, two, three] = ['http://127.0.0.1:8899', 'https://rpc.example/hidden', 'https://rpc2.example/?key=hidden']
+  const urls = async (given: Given): Promise<readonly string[] | undefined> =>
+    nodeOptions(await load(t, given), NO_MODELS, '1').chain?.urls
+  assert.deepEqual(await urls({ flags: { chainUrl: [`${one},${two}`, three] } }), [one, two, three])
+  assert.deepEqual(await urls({ env: { SWARMD_CHAIN: `${one}, ${two}` } }), [one, two])
+  assert.deepEqual(await urls({ toml: `[chain]\nurl = "${one}"` }), [one])
+  assert.deepEqual(await urls({ toml: `[chain]\nurl = ["${one}", "${three}"]` }), [one, three])
+  assert.equal(await urls({}), undefined)
+  await assert.rejects(urls({ flags: { chainUrl: [`${one},ftp://hidden`] } }), (error: Error) => {
+    assert.match(error.message, /^--chain is not allowed/)
+    return !error.message.includes('hidden')
+  })
+})
+
+test('a priority fee is fixed, or automatic up to a limit', async (t) => {
+  const fee = async (value: string): Promise<unknown> => {
+    const loaded = await load(t, { toml: `[chain]\nurl = "http://127.0.0.1:8899"\npriority_fee = ${value}` })
+    return nodeOptions(loaded, NO_MODELS, '1').chain?.priorityFee
+  }
+  assert.deepEqual(await fee('0'), { least: 0n, most: 0n })
+  assert.deepEqual(await fee('700'), { least: 700n, most: 0n })
+  assert.deepEqual(await fee('"auto"'), { least: 0n, most: 50_000n })
+  assert.deepEqual(await fee('"auto 9"'), { least: 0n, most: 9n })
+  for (const bad of ['"auto 0"', '-1', '1.5', '"lots"', '1000000000']) {
+    await assert.rejects(fee(bad), { code: 'CONFIG_INVALID' }, bad)
+  }
+})
+
 test('unknown settings and variables are warnings that name the nearest known one', async (t) => {
   const { warnings } = await load(t, {
     toml: '[api]\nprot = 1\n[swram]\nnetwork = "x"\n',

@@ -9,6 +9,8 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { checkAddon } from '../../daemon/doctor/addons.js'
+import { checkChain, judgeChain } from '../../daemon/doctor/chain.js'
+import type { Answer } from '../../daemon/doctor/chain.js'
 import type { Finding } from '../../daemon/doctor/check.js'
 import { checkModel } from '../../daemon/doctor/model.js'
 import { checkClock, checkDisk, checkMemory, checkNode, checkThreads } from '../../daemon/doctor/machine.js'
@@ -16,6 +18,7 @@ import { judgeNat } from '../../daemon/doctor/network.js'
 import { checkDataFolder, checkPort } from '../../daemon/doctor/places.js'
 import { openIdentity } from '../../daemon/identity.js'
 import { acquireLock } from '../../daemon/lock.js'
+import { lamports } from '../../ledger/amount.js'
 
 const GB = 1e9
 const SEEDLING = fileURLToPath(new URL('../../../models/seedling/seedling.gguf', import.meta.url))
@@ -150,3 +153,32 @@ test(
     assert.equal(state(checkDataFolder(file)), 'fail')
   },
 )
+
+test('RPC nodes that are silent, on another chain or without the program are found out', () => {
+  const good: Answer = { host: 'a:1', genesis: 'G', trouble: '', program: true }
+  const silent: Answer = { host: 'b:2', genesis: null, trouble: 'RPC_TIMEOUT', program: false }
+  const states = [
+    judgeChain([good], null),
+    judgeChain([good, silent], 'G'),
+    judgeChain([silent], null),
+    judgeChain([good, { ...good, host: 'c:3', genesis: 'H' }], null),
+    judgeChain([good], 'H'),
+    judgeChain([good, { ...good, program: false }], null),
+  ].map(state)
+  assert.deepEqual(states, ['ok', 'warn', 'fail', 'fail', 'fail', 'fail'])
+})
+
+test('the check of the chain shows hosts, never what else is in an address', async (t) => {
+  const finding = await checkChain(
+    {
+      urls: ['http://me:hidden@127.0.0.1:9/hidden?key=hidden'],
+      program: '11111111111111111111111111111111',
+      deposit: lamports(1n),
+      grace: 1n,
+      leastGrace: 1n,
+    },
+    folder(t),
+  )
+  assert.equal(state(finding), 'fail')
+  assert.ok(finding.detail.includes('127.0.0.1:9') && !finding.detail.includes('hidden'), finding.detail)
+})

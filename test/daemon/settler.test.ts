@@ -48,7 +48,7 @@ async function sceneOf(t: TestContext, settings: Partial<ChainSettings> = {}): P
   t.after(() => chain.close())
   const signer = signKeyPair(randomBytes(32))
   const all: ChainSettings = {
-    url: chain.url,
+    urls: [chain.url],
     program: EMBEDDED_PROGRAM,
     deposit: lamports(DEPOSIT),
     grace: 24n * HOUR,

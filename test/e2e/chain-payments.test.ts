@@ -49,7 +49,7 @@ async function sceneOf(t: TestContext): Promise<Scene> {
     net,
     chain,
     settings: {
-      url: chain.url,
+      urls: [chain.url],
       program: EMBEDDED_PROGRAM,
       deposit: lamports(DEPOSIT),
       grace: 86_400n,
@@ -148,9 +148,9 @@ test('a data folder keeps to its chain: a later start waits for no node, and ano
   await wallet('provider')
   const first = await net.provider('provider', { prices: PRICES, chain: settings })
   await first.close()
-  const offline = await net.provider('provider', { prices: FREE, chain: { ...settings, url: 'http://127.0.0.1:9' } })
+  const offline = await net.provider('provider', { prices: FREE, chain: { ...settings, urls: ['http://127.0.0.1:9'] } })
   await offline.close()
-  const moved = await net.provider('provider', { prices: PRICES, chain: { ...settings, url: other.url } })
+  const moved = await net.provider('provider', { prices: PRICES, chain: { ...settings, urls: [other.url] } })
   await until(() => moved.snapshot().warnings.some((warning) => /another chain.*--data/.test(warning)))
 })
 
