@@ -31,7 +31,12 @@ export interface ChainLinkOptions {
 }
 
 export interface ChainLink {
+  readonly rpc: Rpc
+  /** Base58. */
+  readonly program: string
   readonly client: ChainClient
+  /** The same without a priority fee: what it takes from the wallet is known to the lamport before it is signed. */
+  readonly plain: ChainClient
   readonly outbox: Outbox
   /** The provider with this node key. */
   providerOf(node: Uint8Array): Promise<Found<ProviderAccount> | null>
@@ -53,7 +58,10 @@ export async function openLink({ dataDir, settings, genesis, wallet, now }: Chai
   const transactor = new Transactor({ rpc, outbox, priorityFee: least, maxPriorityFee: most })
   const client = new ChainClient({ rpc, transactor, program, wallet })
   return {
+    rpc,
+    program,
     client,
+    plain: new ChainClient({ rpc, transactor: new Transactor({ rpc, outbox }), program, wallet }),
     outbox,
     providerOf: (node) => providerOfNode(rpc, program, node),
     channelsFrom: () => channelsOfPayer(rpc, program, client.address),

@@ -71,6 +71,11 @@ export class VoucherStore {
     return this.#signed.get(b4a.toString(channel, 'hex')) ?? null
   }
 
+  /** The newest voucher of every channel that this node pays on. */
+  allSigned(): Voucher[] {
+    return [...this.#signed.values()]
+  }
+
   /** The highest voucher held: what a provider settles with. */
   held(channel: Uint8Array): SignedVoucher | null {
     return this.#held.get(b4a.toString(channel, 'hex')) ?? null
