@@ -150,7 +150,7 @@ async function open(): Promise<Stage> {
       keyPair: side.keys,
       boxKeyPair: side.identity.box(),
       onAsk: (ask) => provider.handle(ask),
-      onVoucher: (peer, voucher) => side.till.accept(voucher, peer),
+      onVoucher: (_peer, voucher) => side.till.accept(voucher),
     })
     one.serve(termsOf(engine, name, prices))
   }

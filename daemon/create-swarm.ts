@@ -27,7 +27,7 @@ export function createSwarm(
     software: `swarmd/${options.version}`,
     onAsk: serves ? onAsk : null,
     onPeer: (peer) => share(peer, payments, sharing),
-    onVoucher: serves ? (peer, voucher) => till.accept(voucher, peer) : null,
+    onVoucher: serves ? (_peer, voucher) => till.accept(voucher) : null,
   })
 }
 

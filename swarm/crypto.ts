@@ -22,6 +22,8 @@ export type Domain =
   | 'swarmd/1/offer'
   | 'swarmd/1/offer-id'
   | 'swarmd/1/ask-open'
+  | 'swarmd/1/channel-proof'
+  | 'swarmd/1/order-proof'
   | 'swarmd/1/request'
   | 'swarmd/1/response'
   | 'swarmd/1/prefix'

@@ -153,10 +153,25 @@ export interface SignedPayment {
   readonly signature: Uint8Array
 }
 
-/** How an ask is paid. The voucher is the newest one on the channel, if there is one. */
-export interface AskPayment {
-  readonly channel: Uint8Array
-  readonly voucher: SignedPayment | null
+/** With what an ask is paid. */
+export type AskMeans =
+  /** The voucher is the newest one on the channel, if there is one. */
+  | { readonly kind: 'channel'; readonly channel: Uint8Array; readonly voucher: SignedPayment | null }
+  /** An order on chain (32 bytes), and the 32 bytes that open its commitment to the request (ledger/order.ts). */
+  | { readonly kind: 'order'; readonly order: Uint8Array; readonly salt: Uint8Array }
+
+/** How an ask is paid. */
+export type AskPayment = AskMeans & {
+  /** ed25519 over 32 bytes that no other use has, by the channel's voucher signer or the order's payer. */
+  readonly prove: (claim: Uint8Array) => Uint8Array
+}
+
+/** A payment as the provider gets it: the asker's right to it is proven when the signature fits. */
+export type ShownPayment = AskMeans & {
+  /** 32 bytes: network, means, both node keys and the connection (proof.ts). The same with each ask of a connection. */
+  readonly claim: Uint8Array
+  /** 64 bytes. */
+  readonly proof: Uint8Array
 }
 
 /** What the provider reserves for an admitted ask, and the consumer after it has checked it; microlamports. */
@@ -191,7 +206,7 @@ export interface IncomingAsk {
   readonly limits: AskLimits
   readonly keys: AskKeys
   /** null = the asker means to pay nothing. */
-  readonly payment: AskPayment | null
+  readonly payment: ShownPayment | null
   /** Aborted by cancel, disconnect or deadline; its reason is a `SwarmError`. */
   readonly signal: AbortSignal
   /** What left so far; final once `flushed` resolved or `signal` aborted. */

@@ -20,8 +20,6 @@ import { PaymentError } from './errors.js'
 import type { IncomingMeans } from './means.js'
 import { forgivable } from './policy.js'
 
-const MAX_OWNERS = 16
-
 export interface IncomingAccountOptions {
   readonly source: Incoming
   readonly vouchers: Pick<VoucherStore, 'accept' | 'held'>
@@ -41,8 +39,6 @@ export class IncomingAccount implements IncomingMeans {
   /** Given up because the consumer says that it never took it. */
   #waived: MicroLamports = NO_COST
   #waiters = new Set<() => void>()
-  /** Peers that have shown a voucher: a consumer has another key at each start. */
-  readonly #owners = new Set<string>()
 
   constructor(options: IncomingAccountOptions) {
     const { source, vouchers, billed } = options
@@ -60,6 +56,11 @@ export class IncomingAccount implements IncomingMeans {
   /** Nobody was ever paid on it. */
   get stranger(): boolean {
     return this.#channel.paid === 0n
+  }
+
+  /** ed25519 key that signs its vouchers. */
+  get signer(): Uint8Array {
+    return this.#options.source.signer
   }
 
   get idle(): boolean {
@@ -84,18 +85,12 @@ export class IncomingAccount implements IncomingMeans {
     return microLamports(left > 0n ? left : 0n)
   }
 
-  /** Nobody's yet, or of a peer that has shown a voucher here. */
-  belongsTo(peer: string): boolean {
-    return this.stranger || this.#owners.has(peer)
-  }
-
   /** Takes a voucher; resolves when it is durable. Throws `VOUCHER_*`, `STORE_WRITE_FAILED`. */
-  async accept(signed: SignedVoucher, peer: string): Promise<void> {
+  async accept(signed: SignedVoucher): Promise<void> {
     const { source, vouchers, now } = this.#options
     const { deposit } = this.#channel
     const rule = { channel: source.channel, signer: source.signer, deposit, now: BigInt(Math.floor(now() / 1000)) }
     await vouchers.accept(signed, rule)
-    this.#own(peer)
     // Two of them may become durable together, and the higher one be told first.
     if (signed.voucher.cumulative <= this.#channel.paid) return
     this.#channel = step(this.#channel, { type: 'pay', cumulative: signed.voucher.cumulative })
@@ -168,13 +163,6 @@ export class IncomingAccount implements IncomingMeans {
   release(request: string, delivered: MicroLamports): void {
     this.#channel = step(this.#channel, { type: 'release', request })
     this.#waive(delivered)
-  }
-
-  #own(peer: string): void {
-    this.#owners.delete(peer)
-    this.#owners.add(peer)
-    const [oldest] = this.#owners
-    if (oldest !== undefined && this.#owners.size > MAX_OWNERS) this.#owners.delete(oldest)
   }
 
   #waive(amount: MicroLamports): void {

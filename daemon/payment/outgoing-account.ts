@@ -10,6 +10,7 @@ import { microLamports, NO_COST, NO_LAMPORTS, toMicroLamports } from '../../ledg
 import type { Lamports, MicroLamports } from '../../ledger/amount.js'
 import { openChannel, paymentDue, step } from '../../ledger/channel.js'
 import type { Channel, Terms } from '../../ledger/channel.js'
+import { signRaw } from '../../ledger/crypto.js'
 import type { VoucherStore } from '../../ledger/store/vouchers.js'
 import type { AskPayment, SignedPayment } from '../../swarm/port.js'
 import type { Outgoing } from './channels.js'
@@ -102,9 +103,9 @@ export class OutgoingAccount implements OutgoingMeans {
     this.#options.background(this.#signing)
   }
 
-  /** The channel and its newest voucher. */
+  /** The channel, its newest voucher, and the right to it. */
   async payment(): Promise<AskPayment> {
-    return { channel: this.id, voucher: await this.voucher() }
+    return { kind: 'channel', channel: this.id, voucher: await this.voucher(), prove: this.#prove }
   }
 
   /** The newest voucher, durable; null before the first. Whatever is due without a request under way is in it. */
@@ -117,6 +118,8 @@ export class OutgoingAccount implements OutgoingMeans {
     // The same one again costs no write and gives the same bytes.
     return paymentOf(await vouchers.sign(last, this.#channel.deposit, means.signer.secretKey))
   }
+
+  #prove = (claim: Uint8Array): Uint8Array => signRaw(this.#options.means.signer.secretKey, claim)
 
   async #sign(): Promise<void> {
     const { means, vouchers, send } = this.#options

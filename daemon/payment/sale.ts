@@ -63,7 +63,7 @@ export class Sales {
 
   async #account({ offer, payment, peer }: IncomingAsk): Promise<IncomingMeans | null> {
     if (isFree(offer.prices)) return null
-    if (payment) return this.#options.till.open(payment, peer)
+    if (payment?.kind === 'channel') return this.#options.till.open(payment, peer)
     throw PaymentError.PAYMENT_REQUIRED('This provider wants to be paid: ask again with a channel (--credit LAMPORTS).')
   }
 }

@@ -4,11 +4,12 @@ import { lamports, NO_COST } from '../../ledger/amount.js'
 import type { MicroLamports } from '../../ledger/amount.js'
 import { LedgerError } from '../../ledger/errors.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
-import type { AskPayment, SignedPayment } from '../../swarm/port.js'
+import type { ShownPayment, SignedPayment } from '../../swarm/port.js'
 import { codeOf } from '../errors.js'
 import type { Channels } from './channels.js'
 import { PaymentError } from './errors.js'
 import { IncomingAccount } from './incoming-account.js'
+import { Proofs } from './proofs.js'
 
 export interface TillOptions {
   readonly channels: Channels
@@ -18,6 +19,8 @@ export interface TillOptions {
   /** Unix milliseconds. */
   readonly now: () => number
 }
+
+type ShownChannel = Extract<ShownPayment, { readonly kind: 'channel' }>
 
 /** In memory; channels at rest are read again from the store. */
 const MAX_ACCOUNTS = 4096
@@ -30,6 +33,7 @@ export class Till {
   readonly #options: TillOptions
   readonly #accounts = new Map<string, Promise<IncomingAccount>>()
   readonly #opened = new Map<string, IncomingAccount>()
+  readonly #proofs = new Proofs()
   /** The highest that came between asks. */
   readonly #between = new WeakMap<IncomingAccount, bigint>()
 
@@ -42,46 +46,48 @@ export class Till {
   }
 
   /**
-   * The channel of an ask, with the voucher it brought. One that has been paid on belongs to whoever shows its newest
-   * voucher. Throws `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`.
+   * The channel of an ask, with the voucher it brought, for whoever proves to hold the key that signs its vouchers. Throws
+   * `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`.
    */
-  async open({ channel, voucher }: AskPayment, peer: Uint8Array): Promise<IncomingAccount> {
+  async open(payment: ShownChannel, peer: Uint8Array): Promise<IncomingAccount> {
+    const { channel, voucher } = payment
     if (this.#options.channels.ending?.(channel))
       throw PaymentError.PAYMENT_REQUIRED('This channel is being closed: open another one.')
     const account = await this.#account(channel, peer)
+    if (!this.#proofs.holds(payment, account.signer))
+      throw PaymentError.PAYMENT_REQUIRED("This ask does not prove that it comes from the channel's owner.")
     if (voucher) {
       try {
-        await this.#take(account, voucher, peer)
+        await this.#take(account, voucher)
       } catch (error) {
         // A higher one overtook it on the way here.
         if (codeOf(error) !== 'VOUCHER_NOT_HIGHER') throw error
       }
     }
-    if (account.belongsTo(b4a.toString(peer, 'hex'))) return account
-    throw PaymentError.PAYMENT_REQUIRED('This channel has been paid on: an ask brings its newest voucher.')
+    return account
   }
 
   /**
    * A voucher between asks: only for a channel that an ask has named. These wait for each other and asks do not wait for
    * them, so an ask may have brought a higher one before; sent twice, one is refused. Throws `VOUCHER_*`, `STORE_WRITE_FAILED`.
    */
-  async accept(voucher: SignedPayment, peer: Uint8Array): Promise<void> {
+  async accept(voucher: SignedPayment): Promise<void> {
     const account = await this.#accounts.get(b4a.toString(voucher.channel, 'hex'))
     if (!account) throw LedgerError.VOUCHER_OTHER_CHANNEL()
     const inOrder = voucher.cumulative > (this.#between.get(account) ?? 0n)
     try {
-      await this.#take(account, voucher, peer)
+      await this.#take(account, voucher)
     } catch (error) {
       if (!inOrder || codeOf(error) !== 'VOUCHER_NOT_HIGHER') throw error
     }
     if (inOrder) this.#between.set(account, voucher.cumulative)
   }
 
-  async #take(account: IncomingAccount, voucher: SignedPayment, peer: Uint8Array): Promise<void> {
+  async #take(account: IncomingAccount, voucher: SignedPayment): Promise<void> {
     if (voucher.expires !== 0n && this.#options.channels.cashed)
       throw PaymentError.PAYMENT_REQUIRED('This provider takes no vouchers that expire.')
     try {
-      await account.accept(signedOf(voucher), b4a.toString(peer, 'hex'))
+      await account.accept(signedOf(voucher))
     } catch (error) {
       if (codeOf(error) === 'STORE_WRITE_FAILED') this.#options.failed(error)
       throw error

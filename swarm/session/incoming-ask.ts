@@ -6,13 +6,13 @@ import type {
   AskBody,
   AskKeys,
   AskLimits,
-  AskPayment,
   AskTerms,
   AskUsage,
   Delivered,
   IncomingAsk,
   Offer,
   RefusalCode,
+  ShownPayment,
 } from '../port.js'
 import { SwarmError } from '../errors.js'
 import { MAX_CREDIT } from '../wire/ask.js'
@@ -37,7 +37,7 @@ export class SessionIncomingAsk implements IncomingAsk {
   readonly body: AskBody
   readonly limits: AskLimits
   readonly keys: AskKeys
-  readonly payment: AskPayment | null
+  readonly payment: ShownPayment | null
   readonly #line: IncomingLine
   readonly #say: Replies
   readonly #abort = new AbortController()

@@ -2,7 +2,9 @@
 import b4a from 'b4a'
 import type { KeyPair } from '../crypto.js'
 import { SwarmError } from '../errors.js'
-import type { AskPayment, IncomingAsk, Offer, RefusalCode } from '../port.js'
+import type { IncomingAsk, Offer, RefusalCode, ShownPayment } from '../port.js'
+import { claimOf } from '../proof.js'
+import type { Parties } from '../proof.js'
 import { openAsk } from '../sealing.js'
 import type { Ask } from '../wire/ask.js'
 import type { Cancel } from '../wire/cancel.js'
@@ -78,7 +80,7 @@ export class IncomingAsks {
     if (resumed !== ask.resume) throw SwarmError.BAD_PROTOCOL('two resume points in one ask')
     const { maxTokens, maxCost, deadlineMs, credit } = ask
     const limits = { maxTokens, maxCost, deadlineMs }
-    const payment = paymentOf(ask)
+    const payment = paymentOf(ask, { ...party, provider: this.#line.stream.publicKey })
     const options = { id, peer: this.#peer, offer, body, limits, keys, payment, credit, response }
     const incoming = new SessionIncomingAsk(options, {
       wire: this.#line,
@@ -163,11 +165,20 @@ export class IncomingAsks {
   }
 }
 
-function paymentOf({ payment }: Ask): AskPayment | null {
+/** Whether the proof holds only the chain or the ledger can tell, who know whose key it must be. */
+function paymentOf({ payment }: Ask, parties: Parties): ShownPayment | null {
   if (!payment) return null
+  const shown = { claim: claimOf(payment, parties), proof: b4a.from(payment.proof) }
+  if (payment.kind === 'order')
+    return { kind: 'order', order: b4a.from(payment.order), salt: b4a.from(payment.salt), ...shown }
   const channel = b4a.from(payment.channel)
   const { voucher } = payment
-  return { channel, voucher: voucher && { ...voucher, channel, signature: b4a.from(voucher.signature) } }
+  return {
+    kind: 'channel',
+    channel,
+    voucher: voucher && { ...voucher, channel, signature: b4a.from(voucher.signature) },
+    ...shown,
+  }
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
 /** What an incoming ask is made of, and what it needs of its session. */
-import type { AskBody, AskKeys, AskLimits, AskPayment, Offer } from '../port.js'
+import type { AskBody, AskKeys, AskLimits, Offer, ShownPayment } from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import type { SessionIncomingAsk } from './incoming-ask.js'
 import type { Line } from './line.js'
@@ -21,7 +21,7 @@ export interface IncomingOptions {
   readonly body: AskBody
   readonly limits: AskLimits
   readonly keys: AskKeys
-  readonly payment: AskPayment | null
+  readonly payment: ShownPayment | null
   readonly credit: number
   readonly response: ResponseSeal
 }

@@ -66,7 +66,7 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
 
   constructor({ id, body, limits, payment, onLateReceipt }: Asked, response: ResponseSeal, line: OutgoingLine) {
     this.id = id
-    this.channel = payment?.channel ?? null
+    this.channel = payment?.kind === 'channel' ? payment.channel : null
     this.#onReceipt = onLateReceipt ?? null
     this.#response = response
     this.#line = line

@@ -2,9 +2,10 @@
 import b4a from 'b4a'
 import { SwarmError } from '../errors.js'
 import type { AskOptions } from '../port.js'
+import { paymentOf } from '../proof.js'
+import type { Parties } from '../proof.js'
 import { sealAsk } from '../sealing.js'
 import { MAX_DEADLINE_MS } from '../wire/ask.js'
-import type { Payment } from '../wire/ask.js'
 import type { Allowance } from './allowance.js'
 import type { Line } from './line.js'
 import { OutgoingAsk, WINDOW } from './outgoing-ask.js'
@@ -119,6 +120,7 @@ export class OutgoingAsks {
     const { id, offer, body, limits, keys } = options
     const key = hex(id)
     if (this.#asks.has(key) || this.#late.has(key)) throw SwarmError.OUT_OF_BOUNDS('one request id for two asks')
+    const parties = this.#parties()
     const head = {
       id,
       modelRoot: offer.modelRoot,
@@ -128,11 +130,9 @@ export class OutgoingAsks {
       deadlineMs: Math.min(MAX_DEADLINE_MS, Math.max(1, Math.round(limits.deadlineMs))),
       resume: body.kind === 'generate' ? body.resume.length : 0,
       credit: WINDOW,
-      payment: paymentOf(options),
+      payment: options.payment && paymentOf(options.payment, parties),
     }
-    const { network, publicKey } = this.#side
-    const party = { network, consumer: publicKey, session: this.#line.stream.handshakeHash }
-    const { ask, response } = sealAsk(head, body, keys, party)
+    const { ask, response } = sealAsk(head, body, keys, parties)
     const outgoing = new OutgoingAsk(options, response, {
       credit: (message) => this.#line.send('credit', message),
       cancel: (message) => this.#line.send('cancel', message),
@@ -146,6 +146,13 @@ export class OutgoingAsks {
     this.#hooks.changed()
     this.#line.sendAsk(ask)
     return outgoing
+  }
+
+  /** Read with each ask: there is no handshake yet when a session begins. */
+  #parties(): Parties {
+    const { network, publicKey } = this.#side
+    const { remotePublicKey, handshakeHash } = this.#line.stream
+    return { network, consumer: publicKey, provider: remotePublicKey, session: handshakeHash }
   }
 
   #place(signal: AbortSignal): Promise<void> {
@@ -176,15 +183,6 @@ export class OutgoingAsks {
     this.#late.delete(key)
     this.#hooks.changed()
   }
-}
-
-function paymentOf({ payment }: AskOptions): Payment | null {
-  if (!payment) return null
-  const { channel, voucher } = payment
-  if (voucher && !b4a.equals(voucher.channel, channel)) {
-    throw SwarmError.OUT_OF_BOUNDS('the voucher is for another channel than the payment')
-  }
-  return { channel, voucher }
 }
 
 function hex(bytes: Uint8Array): string {

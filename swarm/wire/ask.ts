@@ -5,8 +5,8 @@
  * data is the hash of all open fields, the asking peer's Noise key and the network (sealing.ts), so neither another
  * peer can replay it nor anybody change a field.
  */
-import { SEALED_KEY_BYTES, TAG_BYTES } from '../crypto.js'
-import { message, record } from './codec.js'
+import { SEALED_KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES } from '../crypto.js'
+import { message, record, union } from './codec.js'
 import { bytes, fixed, optional, u64, uint } from './fields.js'
 import { MAX_BODY_BYTES } from './body.js'
 import { expires } from './voucher.js'
@@ -21,11 +21,23 @@ export const MAX_CREDIT = 65_536
 /** A voucher of the ask's own channel. */
 export type AskVoucher = Omit<Voucher, 'channel'>
 
-export interface Payment {
-  readonly channel: Uint8Array
-  /** The newest voucher on that channel; null = there is none yet. */
-  readonly voucher: AskVoucher | null
-}
+/** `proof`: ed25519 over the claim of proof.ts, by the channel's voucher signer or the order's payer. */
+export type Payment =
+  | {
+      readonly kind: 'channel'
+      readonly channel: Uint8Array
+      /** The newest voucher on that channel; null = there is none yet. */
+      readonly voucher: AskVoucher | null
+      readonly proof: Uint8Array
+    }
+  | {
+      readonly kind: 'order'
+      /** The order's account. */
+      readonly order: Uint8Array
+      /** Opens the order's commitment to this request. */
+      readonly salt: Uint8Array
+      readonly proof: Uint8Array
+    }
 
 export interface AskHead {
   readonly id: Uint8Array
@@ -51,7 +63,10 @@ export interface Ask extends AskHead {
   readonly body: Uint8Array
 }
 
-const askVoucher = record<AskVoucher>({ cumulative: u64, expires, signature: fixed(64) })
+type ByChannel = Extract<Payment, { kind: 'channel' }>
+type ByOrder = Extract<Payment, { kind: 'order' }>
+
+const askVoucher = record<AskVoucher>({ cumulative: u64, expires, signature: fixed(SIGNATURE_BYTES) })
 
 const headFields = {
   id: fixed(REQUEST_ID_BYTES),
@@ -62,7 +77,16 @@ const headFields = {
   deadlineMs: uint(MAX_DEADLINE_MS),
   resume: uint(MAX_TOKENS),
   credit: uint(MAX_CREDIT),
-  payment: optional(record<Payment>({ channel: fixed(32), voucher: optional(askVoucher) })),
+  payment: optional(
+    union<Payment>('a payment', {
+      channel: record<Omit<ByChannel, 'kind'>>({
+        channel: fixed(32),
+        voucher: optional(askVoucher),
+        proof: fixed(SIGNATURE_BYTES),
+      }),
+      order: record<Omit<ByOrder, 'kind'>>({ order: fixed(32), salt: fixed(32), proof: fixed(SIGNATURE_BYTES) }),
+    }),
+  ),
   forProvider: fixed(SEALED_KEY_BYTES),
   forConsumer: fixed(SEALED_KEY_BYTES),
 }

@@ -14,16 +14,20 @@ import { openPayments } from '../../daemon/payment/open.js'
 import type { Payments } from '../../daemon/payment/open.js'
 import { Provider } from '../../daemon/provider/provider.js'
 import { SwarmError } from '../../swarm/errors.js'
+import { claimOf } from '../../swarm/proof.js'
+import type { Parties } from '../../swarm/proof.js'
 import type {
   AnswerEvent,
   AskBody,
   AskLimits,
   AskOptions,
+  AskPayment,
   AskTerms,
   AskUsage,
   Delivered,
   IncomingAsk,
   Offer,
+  ShownPayment,
   SignedPayment,
   Swarm,
 } from '../../swarm/port.js'
@@ -143,7 +147,8 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
   let accepting: Promise<unknown> = Promise.resolve()
   const wire: Pick<Swarm, 'ask' | 'pay' | 'countersign'> = {
     async *ask(given) {
-      const payment = given.payment && !line.pays ? { ...given.payment, voucher: passed } : given.payment
+      const payment =
+        given.payment?.kind === 'channel' && !line.pays ? { ...given.payment, voucher: passed } : given.payment
       const asked = { ...given, payment }
       const ask = new DirectAsk(
         asked,
@@ -159,7 +164,7 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
       line.vouchers.push(voucher)
       if (!line.pays) return false
       passed = voucher
-      accepting = Promise.all([accepting, provider.till.accept(voucher, consumer.keys.publicKey)])
+      accepting = Promise.all([accepting, provider.till.accept(voucher)])
       return true
     },
     countersign(_provider, id, signature) {
@@ -218,6 +223,17 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
   }
 }
 
+/** What a provider at the other end of some connection gets of a payment. */
+export function shownBy(
+  payment: AskPayment,
+  ends: Pick<Parties, 'consumer' | 'provider'>,
+  session = new Uint8Array(64),
+): ShownPayment {
+  const { prove, ...means } = payment
+  const claim = claimOf(means, { network: new Uint8Array(32), session, ...ends })
+  return { ...means, claim, proof: prove(claim) }
+}
+
 async function entriesOf({ books }: Payments): Promise<readonly Entry[]> {
   const store = await books.store()
   return (await store.query({}, 1000)).map(({ entry }) => entry)
@@ -271,7 +287,7 @@ class DirectAsk implements IncomingAsk {
     this.body = asked.body
     this.limits = asked.limits
     this.keys = { ...asked.keys, content }
-    this.payment = asked.payment
+    this.payment = asked.payment && shownBy(asked.payment, { consumer: peer, provider: asked.offer.nodeKey })
     this.#asked = asked
     this.#line = line
     this.countersigned = new Promise((resolve) => (this.#sign = resolve))

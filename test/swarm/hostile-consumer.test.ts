@@ -197,7 +197,10 @@ test('an ask for an offer that is not ours is refused with OFFER_UNKNOWN, one wi
   line.say('ask', ask(line, 'x', { offerId: randomBytes(32) }))
   const unknown = await line.hear('answer')
   assert.equal(unknown.kind === 'refused' && unknown.code, 'OFFER_UNKNOWN')
-  line.say('ask', ask(line, 'x', { payment: { channel: randomBytes(32), voucher: null } }))
+  line.say(
+    'ask',
+    ask(line, 'x', { payment: { kind: 'channel', channel: randomBytes(32), voucher: null, proof: randomBytes(64) } }),
+  )
   const paid = await line.hear('answer')
   assert.equal(paid.kind === 'refused' && paid.code, 'UNSUPPORTED')
 })

@@ -1,9 +1,10 @@
 /** Terms, vouchers, receipts and countersignatures between two honest nodes. What they are worth is the ledger's matter. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { randomBytes } from '../../swarm/crypto.js'
+import { signRaw } from '../../ledger/crypto.js'
+import { randomBytes, signingKeyPair } from '../../swarm/crypto.js'
 import type { SwarmNode } from '../../swarm/node.js'
-import type { AskOptions, AskTerms, IncomingAsk, Offer, SignedPayment } from '../../swarm/port.js'
+import type { AskOptions, AskPayment, AskTerms, IncomingAsk, Offer, SignedPayment } from '../../swarm/port.js'
 import { askKeys, askOf, collect, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
@@ -20,6 +21,7 @@ after(async () => {
 const CHANNEL = new Uint8Array(32).fill(5)
 const TERMS: AskTerms = { promptTokens: 10, cachedTokens: 4, limit: 900n, window: 300n, ahead: 20n }
 const USAGE = { prompt: 10, cached: 4, output: 2, thought: 0 }
+const signer = signingKeyPair()
 const RECEIPT = new Uint8Array(840).fill(6)
 const SIGNATURE = new Uint8Array(64).fill(7)
 
@@ -29,6 +31,10 @@ const voucher = (cumulative: bigint, channel: Uint8Array = CHANNEL): SignedPayme
   expires: 0n,
   signature: new Uint8Array(64).fill(8),
 })
+
+function paying(newest: SignedPayment | null): AskPayment {
+  return { kind: 'channel', channel: CHANNEL, voucher: newest, prove: (claim) => signRaw(signer.secretKey, claim) }
+}
 
 interface Trade {
   readonly consumer: SwarmNode
@@ -56,7 +62,7 @@ async function trade(
   await provider.ready()
   const consumer = swarm.consumer(net)
   await consumer.ready()
-  const payment = { channel: CHANNEL, voucher: null }
+  const payment = paying(null)
   return {
     consumer,
     provider,
@@ -105,7 +111,7 @@ test('an ask is paid as it flows: terms, a voucher, tokens, a receipt, and the s
   const id = randomBytes(16)
   const keys = askKeys(offer.boxKey)
   const types: string[] = []
-  for await (const event of ask({ id, keys, payment: { channel: CHANNEL, voucher: voucher(3n) } })) {
+  for await (const event of ask({ id, keys, payment: paying(voucher(3n)) })) {
     types.push(event.type)
     if (event.type === 'terms') {
       assert.deepEqual(event.terms, TERMS)
@@ -122,7 +128,9 @@ test('an ask is paid as it flows: terms, a voucher, tokens, a receipt, and the s
   )
   assert.deepEqual(plain(paid), plain([voucher(5n)]))
   const got = await seen.value
-  assert.deepEqual(plain([got.id, got.payment]), plain([id, { channel: CHANNEL, voucher: voucher(3n) }]))
+  const { prove, ...means } = paying(voucher(3n))
+  const claim = got.payment?.claim ?? assert.fail()
+  assert.deepEqual(plain([got.id, got.payment]), plain([id, { ...means, claim, proof: prove(claim) }]))
   assert.deepEqual(plain(got.keys), plain(keys))
   assert.deepEqual(plain(await signed.value), plain(SIGNATURE))
 })
@@ -289,7 +297,7 @@ test('a payment on a node that takes none is UNSUPPORTED, and without a session 
   await provider.ready()
   const consumer = swarm.consumer(net)
   await consumer.ready()
-  const payment = { channel: CHANNEL, voucher: voucher(1n) }
+  const payment = paying(voucher(1n))
   await assert.rejects(collect(consumer.ask(askOf(offer, textBody('x'), { payment }))), { code: 'UNSUPPORTED' })
   assert.equal(consumer.pay(randomBytes(32), voucher(1n)), false)
   assert.equal(consumer.countersign(randomBytes(32), randomBytes(16), SIGNATURE), false)
@@ -297,7 +305,7 @@ test('a payment on a node that takes none is UNSUPPORTED, and without a session 
 
 test('what the caller mixes up never leaves: a voucher of another channel, one id for two asks', async () => {
   const { ask } = await trade(() => {})
-  const payment = { channel: CHANNEL, voucher: voucher(1n, randomBytes(32)) }
+  const payment = paying(voucher(1n, randomBytes(32)))
   await assert.rejects(collect(ask({ payment })), { code: 'OUT_OF_BOUNDS' })
   const id = randomBytes(16)
   const first = ask({ id })[Symbol.asyncIterator]()

@@ -64,7 +64,13 @@ const TAMPERED: readonly [string, (ask: Ask) => Ask][] = [
   ['the deadline', (ask) => ({ ...ask, deadlineMs: 1001 })],
   ['the resume point', (ask) => ({ ...ask, resume: 1 })],
   ['the credit', (ask) => ({ ...ask, credit: 513 })],
-  ['the payment', (ask) => ({ ...ask, payment: { channel: randomBytes(32), voucher: null } })],
+  [
+    'the payment',
+    (ask) => ({
+      ...ask,
+      payment: { kind: 'channel', channel: randomBytes(32), voucher: null, proof: randomBytes(64) },
+    }),
+  ],
   ['the content key', (ask) => ({ ...ask, forProvider: sealKey(randomBytes(32), box.publicKey) })],
   ['the consumer’s seal', (ask) => ({ ...ask, forConsumer: randomBytes(80) })],
   ['a bit of the body', (ask) => ({ ...ask, body: ask.body.map((byte, i) => (i === 3 ? byte ^ 1 : byte)) })],
