@@ -6,6 +6,11 @@ import { PublicKey } from '@solana/web3.js'
 
 export const UPGRADEABLE_LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111')
 
+/** Can a key sign for this address (base58)? Those of programs' accounts are no points of the curve. */
+export function isKey(address: string): boolean {
+  return PublicKey.isOnCurve(address)
+}
+
 export interface ChannelSeeds {
   readonly payer: PublicKey
   /** The provider's account. */
