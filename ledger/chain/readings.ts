@@ -37,11 +37,6 @@ export function offersOfModel(rpc: Rpc, program: string, model: Uint8Array): Pro
   return all(rpc, program, OFFER, { offset: OFFER.offsetOf('model'), bytes: toBase58(model) })
 }
 
-/** `provider` in base58: the provider's account. */
-export function offersOfProvider(rpc: Rpc, program: string, provider: string): Promise<Found<OfferAccount>[]> {
-  return all(rpc, program, OFFER, { offset: OFFER.offsetOf('provider'), bytes: provider })
-}
-
 /** Every provider there is. */
 export function providers(rpc: Rpc, program: string): Promise<Found<ProviderAccount>[]> {
   return all(rpc, program, PROVIDER, null)
