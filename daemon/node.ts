@@ -100,6 +100,7 @@ class DaemonNode implements Node {
       swarm: () => this.#swarm,
       models: this.#models,
       payments: () => this.#payments,
+      market: () => this.#payments?.chain?.market ?? null,
       onLie: (provider, what) => hooks.log.warn({ provider, what }, 'a receipt was refused'),
       now: Date.now,
       random: Math.random,
@@ -193,6 +194,7 @@ class DaemonNode implements Node {
     await this.#openPayments()
     const [joined, served] = await Promise.allSettled([this.#join(), this.#models.start()])
     if (this.#state === 'starting') this.#state = 'ready'
+    this.#publish()
     if (joined.status === 'rejected') this.#joining = false
     this.#changed()
     for (const part of [joined, served]) if (part.status === 'rejected') throw part.reason
@@ -212,6 +214,7 @@ class DaemonNode implements Node {
         now: Date.now,
       })
       this.#payments.books.store().then(() => this.#notify(), safetyCatch)
+      this.#payments.chain?.market.onChange(() => this.#changed())
       this.#payments.chain?.start()
     } catch (error) {
       this.#state = 'ready'
@@ -299,7 +302,15 @@ class DaemonNode implements Node {
   #serve(model: LocalModel): void {
     if (!this.#swarm || !this.#joined || !model.info || this.#closing) return
     this.#swarm.serve(termsOf(model.info, model.options))
+    this.#publish()
     this.#changed()
+  }
+
+  /** Tells the chain, where there is one. */
+  #publish(): void {
+    const served = this.#models.all.filter(({ state }) => state !== 'failed' && state !== 'closed')
+    const terms = served.flatMap(({ info, options }) => (info ? [termsOf(info, options)] : []))
+    this.#payments?.chain?.market.serves({ terms, complete: !this.#models.loading })
   }
 
   #warn(message: string): void {

@@ -30,6 +30,37 @@ export interface ModelCard {
   readonly ttftMs: number | null
   /** Shown wherever a person meets the model, e.g. "toy model for demonstrations". */
   readonly notice: string | null
+  /** Who offers it, in the swarm and on the chain; absent where no chain is used. At most 32. */
+  readonly offered?: readonly ModelProvider[]
+}
+
+/** A provider of a model as its own offer states it, as the chain does, or both. */
+export interface ModelProvider {
+  /** Hex node key. */
+  readonly node: string
+  readonly connected: boolean
+  /** null = unknown: only the chain speaks of it. */
+  readonly online: true | null
+  readonly swarm: ModelTerms | null
+  readonly chain: (ModelTerms & ChainStanding & { readonly updatedAt: number }) | null
+}
+
+export interface ModelTerms {
+  /** Lamports per million tokens. */
+  readonly price: { readonly input: bigint; readonly cached: bigint; readonly output: bigint }
+  readonly contextLength: number
+}
+
+/** What a chain can know of a provider. Times are Unix seconds. */
+export interface ChainStanding {
+  readonly registeredAt: number
+  /** Lamports that callers paid, fees included. */
+  readonly settled: bigint
+  readonly settlements: bigint
+  readonly channelsOpened: bigint
+  readonly channelsClosed: bigint
+  readonly ordersClaimed: bigint
+  readonly ordersRefunded: bigint
 }
 
 export type ModelFeature = 'chat' | 'completion' | 'embeddings' | 'thoughts' | 'mock'

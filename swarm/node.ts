@@ -130,6 +130,12 @@ export class SwarmNode extends EventEmitter implements Swarm {
     await this.#sessions.settled()
   }
 
+  async meet(nodeKey: Uint8Array, signal: AbortSignal): Promise<void> {
+    if (this.#closing) throw SwarmError.SWARM_CLOSED()
+    await this.#dialer.session(nodeKey, signal)
+    await this.#sessions.settled()
+  }
+
   ask(options: AskOptions): AsyncIterable<AnswerEvent> {
     const open = async (signal: AbortSignal): Promise<OutgoingAsk> => {
       const session = await this.#dialer.session(options.offer.nodeKey, signal)

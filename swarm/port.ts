@@ -341,6 +341,11 @@ export interface Swarm {
   /** Joins a model's topic as a client (or keeps it joined); resolves after the first round of the lookup. */
   lookup(modelRoot: Uint8Array): Promise<void>
   /**
+   * Connects to a node that is known by its key alone; resolves when it has said what it offers. Throws
+   * `PEER_UNREACHABLE`, `CANCELLED`, `SWARM_CLOSED`.
+   */
+  meet(nodeKey: Uint8Array, signal: AbortSignal): Promise<void>
+  /**
    * Asks one provider. The iterator throws a `SwarmError` on refusal, loss (`PEER_LOST`), bad protocol or abort
    * (`CANCELLED`, `DEADLINE_EXCEEDED`); returning early cancels. Credit follows the reader's pace.
    */

@@ -2,13 +2,21 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromBase58, toBase58 } from '../../ledger/chain/base58.js'
-import { outboxChain } from '../../ledger/chain/calls.js'
+import { outboxChain, slotOf, wasClosed } from '../../ledger/chain/calls.js'
 import { ChainClient } from '../../ledger/chain/client.js'
 import { ChainError } from '../../ledger/chain/errors.js'
 import { CHANNEL_PHASE } from '../../ledger/chain/layout/accounts.js'
-import type { ChannelAccount, ProviderAccount } from '../../ledger/chain/layout/accounts.js'
+import type { ChannelAccount, OfferAccount, ProviderAccount } from '../../ledger/chain/layout/accounts.js'
 import { Outbox } from '../../ledger/chain/outbox.js'
-import { channelsOfPayer, channelsOfProvider, providerOfNode } from '../../ledger/chain/readings.js'
+import {
+  channelsOfPayer,
+  channelsOfProvider,
+  offers,
+  offersOfModel,
+  offersOfProvider,
+  providerOfNode,
+  providers,
+} from '../../ledger/chain/readings.js'
 import type { Found } from '../../ledger/chain/readings.js'
 import { Rpc } from '../../ledger/chain/rpc.js'
 import { Transactor } from '../../ledger/chain/transactor.js'
@@ -44,6 +52,15 @@ export interface ChainLink {
   channelsFrom(): Promise<readonly Found<ChannelAccount>[]>
   /** That were opened to this wallet's provider. */
   channelsTo(): Promise<readonly Found<ChannelAccount>[]>
+  /** Did a channel (32 bytes) exist, and is it closed finally? */
+  wasClosed(channel: Uint8Array): Promise<boolean>
+  slot(): Promise<number>
+  /** Every offer, and every provider, of the program. */
+  offers(): Promise<readonly Found<OfferAccount>[]>
+  providers(): Promise<readonly Found<ProviderAccount>[]>
+  offersOf(model: Uint8Array): Promise<readonly Found<OfferAccount>[]>
+  /** That this wallet's provider has set. */
+  ownOffers(): Promise<readonly Found<OfferAccount>[]>
 }
 
 /** Asks nobody yet. The caller holds the folder's lock. Throws `STORE_CORRUPT`, `STORE_WRITE_FAILED`, `BAD_ADDRESS`. */
@@ -66,6 +83,12 @@ export async function openLink({ dataDir, settings, genesis, wallet, now }: Chai
     providerOf: (node) => providerOfNode(rpc, program, node),
     channelsFrom: () => channelsOfPayer(rpc, program, client.address),
     channelsTo: () => channelsOfProvider(rpc, program, client.provider),
+    wasClosed: (channel) => wasClosed(rpc, toBase58(channel)),
+    slot: () => slotOf(rpc),
+    offers: () => offers(rpc, program),
+    providers: () => providers(rpc, program),
+    offersOf: (model) => offersOfModel(rpc, program, model),
+    ownOffers: () => offersOfProvider(rpc, program, client.provider),
   }
 }
 
@@ -78,6 +101,11 @@ export function bytesOf(address: string): Uint8Array {
 
 export function isOpen({ phase }: ChannelAccount): boolean {
   return phase === CHANNEL_PHASE.open
+}
+
+export function phaseOf({ phase }: ChannelAccount): 'open' | 'closing' | 'ended' {
+  if (phase === CHANNEL_PHASE.open) return 'open'
+  return phase === CHANNEL_PHASE.closing ? 'closing' : 'ended'
 }
 
 export { toBase58 as addressOf } from '../../ledger/chain/base58.js'

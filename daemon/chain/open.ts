@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import safetyCatch from 'safety-catch'
-import { isFree } from '../../ledger/price.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { KeyPair } from '../crypto.js'
 import { codeOf } from '../errors.js'
@@ -11,6 +10,7 @@ import type { ChainSettings, NodeOptions } from '../node-options.js'
 import { ChainChannels } from './channels.js'
 import { otherChain } from './genesis.js'
 import type { ChainLink } from './link.js'
+import { Market, sells } from './market.js'
 import type { Settler } from './settler.js'
 
 /** Between two looks at the channels: far below the shortest grace. */
@@ -22,7 +22,9 @@ export interface ChainOptions {
   readonly settings: ChainSettings
   /** 32 bytes. */
   readonly genesis: Uint8Array
-  readonly options: Pick<NodeOptions, 'dataDir' | 'models'>
+  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm'>
+  /** 32 bytes: the id of the node's network. */
+  readonly network: Uint8Array
   readonly identity: Identity
   /** The node key that providers are found by. */
   readonly keys: KeyPair
@@ -35,6 +37,8 @@ export interface ChainOptions {
 
 export class Chain {
   readonly channels: ChainChannels
+  /** Offers on chain: those of others, and its own. */
+  readonly market: Market
   readonly #options: ChainOptions
   #opening: Promise<ChainLink> | null = null
   #settler: Settler | null = null
@@ -53,12 +57,19 @@ export class Chain {
       signer: (provider) => identity.voucher(provider),
       wrongChain: (error) => otherChain(node.dataDir, error),
     })
+    const { keys, network, complain, now } = options
+    // What only invited ones can use is nobody else's business.
+    const open = node.swarm !== null && node.swarm.invite === null && node.swarm.allow === null
+    const publishes = open && settings.publishOffers === true
+    const asks = sells(node.models)
+    const chain = (): Promise<ChainLink> => this.link()
+    this.market = new Market({ chain, network, self: keys.publicKey, sells: asks, publishes, complain, now })
   }
 
   /** A provider with prices registers and settles from here on; everybody else waits for the first payment. */
   start(): void {
-    const { models } = this.#options.options
-    if (!models.some(({ prices }) => !isFree(prices))) return
+    this.market.start()
+    if (!sells(this.#options.options.models)) return
     void this.#start().catch((error: unknown) => this.#failed(error))
   }
 
@@ -66,6 +77,7 @@ export class Chain {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.market.close()
     this.#stop?.()
     const late = new AbortController()
     const last = this.#settler?.run(true)

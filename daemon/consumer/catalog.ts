@@ -1,5 +1,5 @@
 /**
- * What can be reached now, by name: local engines and the swarm's offers, grouped by model root.
+ * What can be reached now, by name: local engines, the swarm's offers and those of a chain, grouped by model root.
  *
  * A name is the provider's word, so two roots can claim one. Then both carry `@` and eight hex digits, and the bare name
  * means the root this node trusts most: local first, then the one it has used, then the one with most providers, then the
@@ -8,11 +8,17 @@
 import b4a from 'b4a'
 import type { ModelCard } from '../../proxy/port.js'
 import type { Offer } from '../../swarm/port.js'
+import type { Listing } from '../chain/listings.js'
 import type { ModelInfo } from '../engine/port.js'
+import { offeredBy } from './offered.js'
 
 export interface CatalogSources {
   readonly local: readonly ModelInfo[]
   readonly offers: readonly Offer[]
+  /** What a chain knows besides; null or absent = none is used. */
+  readonly listings?: readonly Listing[] | null
+  /** Hex node keys; only asked for with a chain. */
+  readonly connected?: ReadonlySet<string>
   /** alias → model name; `*` catches every name that resolves to nothing else. */
   readonly aliases: Readonly<Record<string, string>>
   /** What this node measured, by hex root. */
@@ -32,29 +38,41 @@ export interface CatalogEntry {
   readonly root: string
   readonly local: boolean
   readonly offers: readonly Offer[]
+  /** Of the chain. An entry with nothing else has to be met before it can be asked. */
+  readonly listings: readonly Listing[]
+}
+
+/** All that is known of one model root. */
+interface Group {
+  info: ModelInfo | null
+  offers: Offer[]
+  listings: Listing[]
 }
 
 const NEAR_NAMES = 3
 
 /** Every reachable model, most trusted first; ids are unique. */
 export function catalog(sources: CatalogSources): CatalogEntry[] {
-  const groups = new Map<string, { info: ModelInfo | null; offers: Offer[] }>()
-  for (const info of sources.local) groups.set(b4a.toString(info.root, 'hex'), { info, offers: [] })
-  for (const offer of sources.offers) {
-    const root = b4a.toString(offer.modelRoot, 'hex')
-    const group = groups.get(root)
-    if (group) group.offers.push(offer)
-    else groups.set(root, { info: null, offers: [offer] })
+  const groups = new Map<string, Group>()
+  const groupOf = (modelRoot: Uint8Array): Group => {
+    const root = b4a.toString(modelRoot, 'hex')
+    const group = groups.get(root) ?? { info: null, offers: [], listings: [] }
+    groups.set(root, group)
+    return group
   }
+  for (const info of sources.local) groupOf(info.root).info = info
+  for (const offer of sources.offers) groupOf(offer.modelRoot).offers.push(offer)
+  for (const listing of sources.listings ?? []) groupOf(listing.modelRoot).listings.push(listing)
   const names = new Map<string, number>()
-  for (const group of groups.values()) {
-    const name = nameOf(group)
+  for (const [root, group] of groups) {
+    const name = nameOf(root, group)
     names.set(name, (names.get(name) ?? 0) + 1)
   }
   const entries = [...groups].map(([root, group]): CatalogEntry => {
-    const name = nameOf(group)
+    const name = nameOf(root, group)
     const id = (names.get(name) ?? 0) > 1 ? `${name}@${root.slice(0, 8)}` : name
-    return { root, local: group.info !== null, offers: group.offers, card: card(id, name, root, group, sources) }
+    const { info, offers, listings } = group
+    return { root, local: info !== null, offers, listings, card: card(id, name, root, group, sources) }
   })
   return entries.sort((a, b) => compareTrust(a, b, sources.measured))
 }
@@ -102,15 +120,11 @@ function byAlias(
   return target === undefined ? null : byName(entries, target)
 }
 
-function card(
-  id: string,
-  name: string,
-  root: string,
-  group: { info: ModelInfo | null; offers: Offer[] },
-  sources: CatalogSources,
-): ModelCard {
-  const { info, offers } = group
+function card(id: string, name: string, root: string, group: Group, sources: CatalogSources): ModelCard {
+  const { info, offers, listings } = group
   const sample = offers[0]
+  // What a provider signed today counts more than what it once put on a chain.
+  const stated = offers.length > 0 ? offers : listings
   const measured = sources.measured.get(root)
   const aliases = Object.entries(sources.aliases).flatMap(([alias, target]) =>
     alias !== '*' && (target === id || target === name) ? [alias] : [],
@@ -120,16 +134,17 @@ function card(
     root,
     aliases,
     created: sources.firstSeen.get(root) ?? 0,
-    contextLength: Math.max(info?.contextLength ?? 0, ...offers.map((offer) => offer.contextLength)),
+    contextLength: Math.max(info?.contextLength ?? 0, ...stated.map(({ contextLength }) => contextLength)),
     quantisation: info?.quantisation ?? sample?.quantisation ?? '',
     parameters: info?.parameters ?? sample?.parameters ?? 0,
-    features: info ? featuresOf(info) : [...new Set(offers.flatMap((offer) => offer.features))],
-    price: info ? null : lowestPrice(offers),
+    features: info ? featuresOf(info) : [...new Set(stated.flatMap(({ features }) => features))],
+    price: info ? null : lowestPrice(stated),
     providers: offers.length + (info ? 1 : 0),
     local: info !== null,
     tokensPerSecond: measured?.tokensPerSecond ?? null,
     ttftMs: measured?.ttftMs ?? null,
     notice: info?.notice ?? sample?.notice ?? null,
+    ...(sources.listings ? { offered: offeredBy(offers, listings, sources.connected ?? new Set()) } : {}),
   }
 }
 
@@ -143,8 +158,8 @@ export function featuresOf(info: ModelInfo): ModelCard['features'][number][] {
   return features
 }
 
-function lowestPrice(offers: readonly Offer[]): ModelCard['price'] {
-  let best: Offer | null = null
+function lowestPrice(offers: readonly Pick<Offer, 'prices'>[]): ModelCard['price'] {
+  let best: Pick<Offer, 'prices'> | null = null
   for (const offer of offers) {
     if (
       !best ||
@@ -156,8 +171,9 @@ function lowestPrice(offers: readonly Offer[]): ModelCard['price'] {
   return best ? { ...best.prices } : null
 }
 
-function nameOf(group: { info: ModelInfo | null; offers: readonly Offer[] }): string {
-  return group.info?.name ?? group.offers[0]?.modelName ?? 'unknown'
+/** A chain knows no names, so what only it knows is named by its root. */
+function nameOf(root: string, { info, offers }: Group): string {
+  return info?.name ?? offers[0]?.modelName ?? root
 }
 
 function bareName(id: string): string {

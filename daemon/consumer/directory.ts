@@ -10,7 +10,7 @@ import { MeasuredModels } from './measured.js'
 import type { Router } from './router.js'
 
 export interface DirectoryOptions {
-  readonly router: Pick<Router, 'localModels' | 'offers' | 'lookUp'>
+  readonly router: Pick<Router, 'localModels' | 'offers' | 'lookUp' | 'listings' | 'connected' | 'meet'>
   readonly aliases: Readonly<Record<string, string>>
   /** True while models may still appear by themselves: the swarm is being joined, a local model loads. */
   readonly settling: () => boolean
@@ -20,9 +20,11 @@ export interface DirectoryOptions {
 
 /** How long a request for an unknown model waits while the node is still finding its peers. */
 const DISCOVERY_MS = 10_000
+const NOBODY: ReadonlySet<string> = new Set()
 const MODEL_ROOT = /^[0-9a-f]{64}$/i
 /** Built again at most this often when only measurements changed. */
 const STALE_MS = 1000
+const RETRY_MS = 5000
 
 export class Directory {
   readonly measured = new MeasuredModels()
@@ -48,13 +50,20 @@ export class Directory {
     if (this.#entries && at - this.#builtAt < STALE_MS) return this.#entries
     const local = router.localModels()
     const offers = router.offers()
-    for (const root of [...local.map((info) => info.root), ...offers.map((offer) => offer.modelRoot)]) {
+    const listings = router.listings()
+    const roots = [
+      ...local.map(({ root }) => root),
+      ...[...offers, ...(listings ?? [])].map(({ modelRoot }) => modelRoot),
+    ]
+    for (const root of roots) {
       const key = b4a.toString(root, 'hex')
       if (!this.#firstSeen.has(key)) this.#firstSeen.set(key, at)
     }
     const entries = catalog({
       local,
       offers,
+      listings,
+      connected: listings ? router.connected() : NOBODY,
       aliases,
       measured: this.measured.byRoot,
       firstSeen: this.#firstSeen,
@@ -86,7 +95,7 @@ export class Directory {
     for (;;) {
       signal.throwIfAborted()
       const entry = resolve(this.entries(), aliases, model)
-      if (entry) return entry
+      if (entry) return isOffered(entry) ? entry : this.#meet(entry, signal)
       if (unknownRoot) {
         unknownRoot = false
         await router.lookUp(model.toLowerCase())
@@ -98,6 +107,17 @@ export class Directory {
       if (left <= 0) throw ConsumerError.NOT_READY()
       await this.#change(left, signal)
     }
+  }
+
+  /** A model that only the chain speaks of: its providers have to be met first. */
+  async #meet(entry: CatalogEntry, signal: AbortSignal): Promise<CatalogEntry> {
+    await this.#options.router.meet(entry, signal)
+    signal.throwIfAborted()
+    this.#entries = null
+    const now = this.refreshed(entry)
+    if (isOffered(now)) return now
+    const count = `${entry.listings.length} × on the chain, and not reached`
+    throw ConsumerError.NO_PROVIDER(entry.card.id, [count], RETRY_MS)
   }
 
   /** Resolves at the next `changed()`, after `ms`, or when aborted. */
@@ -114,4 +134,8 @@ export class Directory {
       this.#waiters.add(wake)
     })
   }
+}
+
+function isOffered({ local, offers }: CatalogEntry): boolean {
+  return local || offers.length > 0
 }

@@ -6,6 +6,7 @@ import type { EmbedRequest, GenerateRequest } from '../../proxy/port.js'
 import type { Outcome } from '../../swarm/history.js'
 import type { AnswerEvent, AskBody, AskLimits, Offer } from '../../swarm/port.js'
 import type { ModelInfo } from '../engine/port.js'
+import type { Listing } from '../chain/listings.js'
 import type { CatalogEntry } from './catalog.js'
 
 export type AnyRequest = GenerateRequest | EmbedRequest
@@ -30,6 +31,12 @@ export interface Router {
   offers(): readonly Offer[]
   /** Looks for providers of a model that is known by its root (64 hex digits) only; their offers follow. */
   lookUp(rootHex: string): Promise<void>
+  /** What a chain knows besides; null = none is used. */
+  listings(): readonly Listing[] | null
+  /** Hex node keys. */
+  connected(): ReadonlySet<string>
+  /** Connects to providers that only the chain speaks of, until one of them has offered the model; resolves in any case. */
+  meet(entry: CatalogEntry, signal: AbortSignal): Promise<void>
   /** The best route not yet tried, or null. */
   choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null
   /** Why there is none: an error with a code and a line per reason that left providers out. */

@@ -3,7 +3,9 @@
  * provider that swarm/choice prefers.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
+import safetyCatch from 'safety-catch'
 import { FREE, isFree } from '../../ledger/price.js'
 import { Affinity, prefixesOf } from '../../swarm/affinity.js'
 import type { Prompted } from '../../swarm/affinity.js'
@@ -12,6 +14,8 @@ import type { Route as Choice } from '../../swarm/choice.js'
 import { History } from '../../swarm/history.js'
 import type { ProviderRecord } from '../../swarm/history.js'
 import type { Offer, OfferFeature, Swarm } from '../../swarm/port.js'
+import type { Listing } from '../chain/listings.js'
+import type { Market } from '../chain/market.js'
 import type { ModelInfo } from '../engine/port.js'
 import type { LocalModels } from '../local-models.js'
 import type { Purchases } from '../payment/purchase.js'
@@ -26,6 +30,8 @@ export interface SwarmRouterOptions {
   readonly models: Pick<LocalModels, 'ready' | 'byRoot'>
   /** null until the keys are read. */
   readonly payments: () => { readonly purchases: Pick<Purchases, 'ask'>; readonly pays: boolean } | null
+  /** What a chain knows of offers; null = none is used. */
+  readonly market: () => Pick<Market, 'listings' | 'look'> | null
   /** A provider's receipt was not what was seen. */
   readonly onLie: (provider: string, what: string) => void
   /** Unix milliseconds. */
@@ -41,6 +47,10 @@ const CHARS_PER_TOKEN = 4
 /** When the caller does not say how long the answer may be. */
 const USUAL_ANSWER = 256
 const RETRY_MS = 1000
+/** Providers that are dialled at once when only the chain knows a model. */
+const MEET = 4
+/** As long as the swarm takes to look a model up. */
+const LOOK_MS = 3000
 
 export class SwarmRouter implements Router {
   #options: SwarmRouterOptions
@@ -59,8 +69,30 @@ export class SwarmRouter implements Router {
     return this.#options.swarm()?.offers() ?? []
   }
 
+  listings(): readonly Listing[] | null {
+    return this.#options.market()?.listings ?? null
+  }
+
+  connected(): ReadonlySet<string> {
+    return new Set((this.#options.swarm()?.peers() ?? []).map(({ key }) => b4a.toString(key, 'hex')))
+  }
+
   async lookUp(rootHex: string): Promise<void> {
-    await this.#options.swarm()?.lookup(b4a.from(rootHex, 'hex'))
+    const root = b4a.from(rootHex, 'hex')
+    await Promise.all([this.#options.swarm()?.lookup(root), withinBound(this.#options.market()?.look(root))])
+  }
+
+  async meet({ root, listings }: CatalogEntry, signal: AbortSignal): Promise<void> {
+    const swarm = this.#options.swarm()
+    if (!swarm) return
+    const offered = (): boolean => swarm.offers().some(({ modelRoot }) => b4a.toString(modelRoot, 'hex') === root)
+    const met = listings.slice(0, MEET).map(async ({ nodeKey }) => {
+      await swarm.meet(nodeKey, signal)
+      if (!offered()) throw ConsumerError.NO_PROVIDER(root, [], RETRY_MS)
+    })
+    // Their topic as well: others may serve it by now.
+    met.push(swarm.lookup(b4a.from(root, 'hex')).then(() => (offered() ? undefined : Promise.reject(new Error(root)))))
+    await Promise.any(met).catch(safetyCatch)
   }
 
   choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
@@ -188,6 +220,13 @@ export class SwarmRouter implements Router {
       },
     }
   }
+}
+
+async function withinBound(look: Promise<void> | undefined): Promise<void> {
+  if (!look) return
+  const late = new AbortController()
+  await Promise.race([look, sleep(LOOK_MS, null, { signal: late.signal }).catch(safetyCatch)])
+  late.abort()
 }
 
 function featureOf(request: AnyRequest): OfferFeature {

@@ -74,7 +74,9 @@ export function openPayments({ options, genesis = null, swarm, complain, now, pa
   const store = (): Promise<LedgerStore> => books.store()
   const settings = options.chain ?? null
   const chain =
-    settings && genesis ? new Chain({ settings, genesis, options, identity, keys, store, complain, now }) : null
+    settings && genesis
+      ? new Chain({ settings, genesis, options, network, identity, keys, store, complain, now })
+      : null
   const channels = chain?.channels ?? new CreditChannels(credit, (provider) => identity.voucher(provider))
   const failed = (error: unknown): void => books.fail(error)
   const purse = new Purse({ channels, store, swarm, background: (work) => books.add(work) })

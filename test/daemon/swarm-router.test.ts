@@ -26,6 +26,7 @@ function world(offers: Offer[]): World {
     router: new SwarmRouter({
       swarm: () => ({ offers: () => state.offers, peers: () => state.peers }) as unknown as Swarm,
       models: { ready: () => [], byRoot: () => null },
+      market: () => null,
       payments: () => ({ pays: state.pays, purchases: { ask: () => assert.fail('nobody asks here') } }),
       onLie: () => assert.fail('nobody lies here'),
       now: () => state.now,

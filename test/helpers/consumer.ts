@@ -4,6 +4,8 @@ import { FREE, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
 import type { GenerateEvent, GenerateRequest } from '../../proxy/port.js'
 import type { AnswerEvent, AskBody, AskLimits, Offer } from '../../swarm/port.js'
+import type { Listing } from '../../daemon/chain/listings.js'
+import type { CatalogEntry } from '../../daemon/consumer/catalog.js'
 import { Consumer } from '../../daemon/consumer/consumer.js'
 import type { Route, Router } from '../../daemon/consumer/router.js'
 
@@ -85,6 +87,23 @@ export class FakeRouter implements Router {
 
   lookUp(rootHex: string): Promise<void> {
     this.log.push(`looked up ${rootHex.slice(0, 8)}`)
+    this.known = [...this.known, ...this.hidden]
+    return Promise.resolve()
+  }
+
+  /** What the chain says; null = no chain. */
+  listed: readonly Listing[] | null = null
+
+  listings(): readonly Listing[] | null {
+    return this.listed
+  }
+
+  connected(): ReadonlySet<string> {
+    return new Set()
+  }
+
+  meet(entry: CatalogEntry): Promise<void> {
+    this.log.push(`met ${entry.listings.length}`)
     this.known = [...this.known, ...this.hidden]
     return Promise.resolve()
   }
