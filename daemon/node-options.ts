@@ -33,6 +33,8 @@ export interface NodeOptions {
   readonly credit: Lamports | null
   /** Channels on a chain instead of credit; null or absent = none. */
   readonly chain?: ChainSettings | null
+  /** How long a provider keeps the evidence of an answer, milliseconds; 0 = not at all; absent = a day. */
+  readonly evidenceMs?: number
 }
 
 export interface ChainSettings {

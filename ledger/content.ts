@@ -11,7 +11,17 @@
 import b4a from 'b4a'
 import { bytes, decode, encode, struct, version } from './codec.js'
 import type { Codec } from './codec.js'
-import { decryptOnce, encryptOnce, hash, keyedHash, openKey, randomBytes, sealKey, KEY_BYTES } from './crypto.js'
+import {
+  decryptOnce,
+  encryptOnce,
+  hash,
+  HASH_BYTES,
+  keyedHash,
+  openKey,
+  randomBytes,
+  sealKey,
+  KEY_BYTES,
+} from './crypto.js'
 import type { KeyPair } from './crypto.js'
 import { LedgerError } from './errors.js'
 import type { SealedKey, Statement } from './transaction.js'
@@ -88,12 +98,25 @@ export function bodyHash(ciphertext: Uint8Array): Uint8Array {
   return hash('swarmd/1/content/body', ciphertext)
 }
 
-/** Token ids as u32 LE: what the prompt was after rendering, for the audit. */
-export function promptTokensHash(contentKey: Uint8Array, tokens: readonly number[]): Uint8Array {
+/** Of an engine that does not say what it was given (the mock), of embeddings, and of what a consumer states alone. */
+export const UNREPORTED: Uint8Array = b4a.alloc(HASH_BYTES)
+
+/**
+ * Token ids as u32 LE: what the prompt was after rendering, for the audit. Keyed, because a prompt can be guessed.
+ */
+export function promptTokensHash(contentKey: Uint8Array, tokens: ArrayLike<number>): Uint8Array {
   const out = b4a.allocUnsafe(tokens.length * 4)
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength)
-  tokens.forEach((token, i) => view.setUint32(i * 4, token, true))
+  for (let i = 0; i < tokens.length; i++) view.setUint32(i * 4, tokens[i] ?? 0, true)
   return keyedHash(contentKey, 'swarmd/1/content/prompt-tokens', out)
+}
+
+/**
+ * The chat template's text in UTF-8, as the model file has it: a fact about the model, so a plain hash. null: the prompt was
+ * plain text or token ids, and no template had a part in it.
+ */
+export function templateHash(text: string | null): Uint8Array {
+  return text === null ? hash('swarmd/1/template/none') : hash('swarmd/1/template', b4a.from(text))
 }
 
 /** Does this content belong to this statement? Names what does not; empty = it does. */

@@ -22,9 +22,12 @@ export const CHAIN_START: ChainHead = { counter: 0, previous: b4a.alloc(HASH_BYT
 
 /**
  * The fields that a consumer knows by itself, and compares with the receipt. The channel's sum is the provider's to state:
- * the consumer holds it against the most that it can be.
+ * the consumer holds it against the most that it can be. So are the token root, the prompt tokens' hash and the template's:
+ * a consumer has neither candidates nor tokeniser. They bind the provider alone and cost the consumer nothing: the
+ * response's hash covers the token ids, and an audit holds a shown window against both.
  */
 export interface Seen extends SeenFields {
+  readonly response: Pick<Statement['response'], 'hash' | 'bytes'>
   /** What the consumer counts on the channel, this request included, and what may have been lost on the way. */
   readonly cumulativeAtMost: MicroLamports
 }
@@ -38,7 +41,6 @@ type SeenFields = Pick<
   | 'consumer'
   | 'provider'
   | 'request'
-  | 'response'
   | 'usage'
   | 'finish'
   | 'sampling'
@@ -58,7 +60,6 @@ const SEEN: readonly (keyof SeenFields)[] = [
   'consumer',
   'provider',
   'request',
-  'response',
   'usage',
   'finish',
   'sampling',
@@ -156,6 +157,8 @@ export function contradictions(statement: Statement): string[] {
 function differences(statement: Statement, seen: Seen): string[] {
   const found = contradictions(statement)
   for (const name of SEEN) if (!equal(statement[name], seen[name])) found.push(name)
+  const { response } = statement
+  if (!b4a.equals(response.hash, seen.response.hash) || response.bytes !== seen.response.bytes) found.push('response')
   if (statement.cumulative > seen.cumulativeAtMost) found.push('cumulative')
   return found
 }

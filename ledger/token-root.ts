@@ -52,8 +52,31 @@ export class TokenLog {
     this.width = width
   }
 
+  /**
+   * The log of an answer whose positions are encoded already, `positions` above. Throws `BAD_ENCODING` for half a position,
+   * `TOKENS_OUT_OF_RANGE` for too many.
+   */
+  static from(contentKey: Uint8Array, width: Width, positions: Uint8Array): TokenLog {
+    const size = positionBytes(width)
+    const count = positions.byteLength / size
+    if (!Number.isInteger(count)) throw LedgerError.BAD_ENCODING('half a position')
+    if (count > MAX_POSITIONS) throw LedgerError.TOKENS_OUT_OF_RANGE(`more than ${MAX_POSITIONS} positions`)
+    const log = new TokenLog(contentKey, width)
+    const whole = count - (count % WINDOW)
+    for (let at = 0; at < whole; at += WINDOW) log.#windows.push(positions.slice(at * size, (at + WINDOW) * size))
+    log.#open = b4a.alloc(WINDOW * size)
+    log.#open.set(positions.subarray(whole * size))
+    log.#fill = count - whole
+    log.#count = count
+    return log
+  }
+
   get positions(): number {
     return this.#count
+  }
+
+  get windows(): number {
+    return Math.ceil(this.#count / WINDOW)
   }
 
   /** Throws `TOKENS_OUT_OF_RANGE`: a token that is no u32, other than `width` candidates, too many positions. */
@@ -101,6 +124,14 @@ export function verifyWindow(root: Uint8Array, width: Width, positions: number, 
   if (path.some((sibling) => sibling.byteLength !== HASH_BYTES)) return false
   const top = climb(leafOf(salt, window, bytes), window, windows, path)
   return top !== null && b4a.equals(rootOf(width, positions, top), root)
+}
+
+/** Tokens of encoded positions. Throws `BAD_ENCODING`. */
+export function tokensOf(positions: Uint8Array, width: Width): number[] {
+  const size = positionBytes(width)
+  if (positions.byteLength % size !== 0) throw LedgerError.BAD_ENCODING('half a position')
+  const view = new DataView(positions.buffer, positions.byteOffset, positions.byteLength)
+  return Array.from({ length: positions.byteLength / size }, (_, i) => view.getUint32(i * size, true))
 }
 
 /** Nats to 1/1024 nat, rounded to the nearest and clamped to an int16: −∞ becomes −32. */

@@ -195,8 +195,9 @@ export class LlamaEngine implements Engine {
       const request = this.#queue.next()
       if (request === null) break
       this.#active.set(request.id, request)
-      const { party: _, hold, ...job } = request.job
-      this.#host?.send({ type: 'generate', id: request.id, job, credit: WINDOW, held: hold !== undefined })
+      const { party: _, hold, evidence: sink, ...job } = request.job
+      const [held, evidence] = [hold !== undefined, sink !== undefined]
+      this.#host?.send({ type: 'generate', id: request.id, job, credit: WINDOW, held, evidence })
     }
     for (const [position, request] of this.#queue.order().entries()) request.feed.push({ type: 'queued', position })
   }
@@ -204,7 +205,10 @@ export class LlamaEngine implements Engine {
   /** The reader has gone or cancelled. Without effect when the request is over already. */
   #drop(request: Request, error: EngineError): void {
     request.feed.fail(error)
-    if (this.#queue.remove(request)) this.#dispatch()
+    if (this.#queue.remove(request)) {
+      request.job.evidence?.end()
+      this.#dispatch()
+    }
     // The slot is taken until the host confirms: it may be in the middle of a batch.
     else if (this.#active.has(request.id)) this.#host?.send({ type: 'cancel', id: request.id })
   }
@@ -217,12 +221,16 @@ export class LlamaEngine implements Engine {
         this.#replies.settle(message)
         return
       case 'admitted': {
-        const { id, ...event } = message
+        const { id, prompt, ...event } = message
         const request = this.#active.get(id)
+        if (prompt !== null) request?.job.evidence?.prompt(prompt)
         request?.feed.push(event)
         if (request?.job.hold) this.#hold(request, request.job.hold)
         return
       }
+      case 'evidence':
+        this.#active.get(message.id)?.job.evidence?.block(message.index, message.positions)
+        return
       case 'prefill':
       case 'tokens': {
         const { id, ...event } = message
@@ -259,6 +267,7 @@ export class LlamaEngine implements Engine {
     const request = this.#active.get(id)
     if (request === undefined) return
     this.#active.delete(id)
+    request.job.evidence?.end()
     this.#failures = 0
     if (error === null) request.feed.end()
     else request.feed.fail(error)
@@ -266,7 +275,10 @@ export class LlamaEngine implements Engine {
   }
 
   #failActive(error: EngineError): void {
-    for (const request of this.#active.values()) request.feed.fail(error)
+    for (const request of this.#active.values()) {
+      request.job.evidence?.end()
+      request.feed.fail(error)
+    }
     this.#active.clear()
     this.#embeddings.failAll(error)
   }

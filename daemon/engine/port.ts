@@ -24,6 +24,8 @@ export interface ModelInfo {
   readonly embeddings: boolean
   readonly mock: boolean
   readonly notice: string | null
+  /** Text of the chat template; null = the model has none; absent = this engine does not say. */
+  readonly template?: string | null
   /** Selects the audit's null table later. */
   readonly runtime: Runtime
 }
@@ -57,6 +59,22 @@ export interface GenerateJob {
   readonly party: string
   /** Awaited between `admitted` and the first prefill (a payment, say); absent = computing begins at once. */
   readonly hold?: () => Promise<void>
+  /** Takes down what an audit asks for later; absent = nothing is gathered. Engines that cannot say it never call it. */
+  readonly evidence?: EvidenceSink
+}
+
+/** What computing one answer left behind, apart from its events: it also comes when those have no reader any more. */
+export interface EvidenceSink {
+  /** Once, before anything is computed: the prompt as rendered and tokenised, resumed tokens excluded. */
+  prompt(tokens: Uint32Array): void
+  /**
+   * Output positions from `index` on, without a hole between two calls, at most 32 each, and every position that was told
+   * in an event once the request is over. 52 bytes a position: token u32 LE, then the best 8 candidates, best first,
+   * each as token u32 LE and logprob int16 LE in 1/1024 nat (docs/sampling.md).
+   */
+  block(index: number, positions: Uint8Array): void
+  /** Nothing more comes, whatever the reason. */
+  end(): void
 }
 
 /** One output position. `top`: the best 8 (token, logprob over the 64), or as many as `logprobs` asks, best first. */

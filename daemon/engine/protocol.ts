@@ -4,6 +4,7 @@
  */
 import type { GenerateJob, Position, Runtime } from './port.js'
 import type { EngineErrorContext } from './errors.js'
+import { EVIDENCE_WINDOW, POSITION_BYTES } from './sampler/evidence.js'
 
 export interface LoadOptions {
   /** First part of the model; further parts are found by the library. */
@@ -35,6 +36,8 @@ export type ToChild =
       readonly credit: number
       /** Nothing is computed before `go`. */
       readonly held: boolean
+      /** Gather what an audit asks for. */
+      readonly evidence: boolean
     }
   | { readonly type: 'go'; readonly id: number }
   | { readonly type: 'credit'; readonly id: number; readonly events: number }
@@ -44,7 +47,7 @@ export type ToChild =
   | { readonly type: 'close' }
 
 /** A job as it travels to the child: functions stay behind. */
-export type HostJob = Omit<GenerateJob, 'party' | 'hold'>
+export type HostJob = Omit<GenerateJob, 'party' | 'hold' | 'evidence'>
 
 export interface LoadedFacts {
   readonly contextLength: number
@@ -53,6 +56,8 @@ export interface LoadedFacts {
   readonly chat: boolean
   readonly thoughts: boolean
   readonly embeddings: boolean
+  /** The chat template's text; null = there is none. */
+  readonly template: string | null
   readonly runtime: Runtime
 }
 
@@ -60,7 +65,14 @@ export type FromChild =
   | { readonly type: 'progress'; readonly done: number; readonly total: number }
   | { readonly type: 'ready'; readonly facts: LoadedFacts }
   | { readonly type: 'failed'; readonly error: WireError }
-  | { readonly type: 'admitted'; readonly id: number; readonly promptTokens: number; readonly cachedTokens: number }
+  | {
+      readonly type: 'admitted'
+      readonly id: number
+      readonly promptTokens: number
+      readonly cachedTokens: number
+      /** null: nothing is gathered. */
+      readonly prompt: Uint32Array | null
+    }
   | { readonly type: 'prefill'; readonly id: number; readonly done: number; readonly total: number }
   | {
       readonly type: 'tokens'
@@ -71,6 +83,8 @@ export type FromChild =
       readonly text: string
       readonly positions: readonly Position[] | null
     }
+  /** `EvidenceSink.block` of the port. */
+  | { readonly type: 'evidence'; readonly id: number; readonly index: number; readonly positions: Uint8Array }
   | {
       readonly type: 'done'
       readonly id: number
@@ -119,9 +133,20 @@ export function checked(message: unknown): FromChild | null {
 const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
   progress: (f) => count(f['done']) && count(f['total']),
   ready: (f) =>
-    record(f['facts'], (facts) => count(facts['contextLength']) && count(facts['vocabulary']) && count(facts['slots'])),
+    record(
+      f['facts'],
+      (facts) =>
+        count(facts['contextLength']) &&
+        count(facts['vocabulary']) &&
+        count(facts['slots']) &&
+        (facts['template'] === null || typeof facts['template'] === 'string'),
+    ),
   failed: (f) => wireError(f['error']),
-  admitted: (f) => count(f['id']) && count(f['promptTokens']) && count(f['cachedTokens']),
+  admitted: (f) =>
+    count(f['id']) &&
+    count(f['promptTokens']) &&
+    count(f['cachedTokens']) &&
+    (f['prompt'] === null || f['prompt'] instanceof Uint32Array),
   prefill: (f) => count(f['id']) && count(f['done']) && count(f['total']),
   tokens: (f) =>
     count(f['id']) &&
@@ -131,6 +156,13 @@ const CHECKS: Readonly<Record<string, (fields: Fields) => boolean>> = {
     (f['channel'] === 'text' || f['channel'] === 'thought') &&
     typeof f['text'] === 'string' &&
     (f['positions'] === null || Array.isArray(f['positions'])),
+  evidence: (f) =>
+    count(f['id']) &&
+    count(f['index']) &&
+    f['positions'] instanceof Uint8Array &&
+    f['positions'].byteLength > 0 &&
+    f['positions'].byteLength <= EVIDENCE_WINDOW * POSITION_BYTES &&
+    f['positions'].byteLength % POSITION_BYTES === 0,
   done: (f) =>
     count(f['id']) &&
     (f['finish'] === 'stop' || f['finish'] === 'length') &&

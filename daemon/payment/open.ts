@@ -1,15 +1,21 @@
 /**
  * The daemon's dealings, put together: everything that needs keys, a ledger or sodium, loaded once the local API answers.
  */
+import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
-import { LedgerStore } from '../../ledger/store/store.js'
+import { sealEvidence } from '../../ledger/evidence.js'
+import { EvidenceKeeper } from '../../ledger/store/evidence-keeper.js'
+import { evidenceFolder, LedgerStore } from '../../ledger/store/store.js'
+import { receiptHash } from '../../ledger/transaction.js'
+import type { Statement } from '../../ledger/transaction.js'
 import type { Swarm } from '../../swarm/port.js'
 import { Budget } from '../budget.js'
 import type { KeyPair } from '../crypto.js'
 import { Chain } from '../chain/open.js'
-import { freshNodeKeyPair, networkId, openIdentity } from '../identity.js'
+import { networkId, openIdentity } from '../identity.js'
 import type { Identity } from '../identity.js'
 import type { NodeOptions } from '../node-options.js'
+import { earlierKeys, nextRunKey } from '../run-keys.js'
 import { Books } from './books.js'
 import { CreditChannels } from './channels.js'
 import { Earnings } from './earnings.js'
@@ -19,8 +25,14 @@ import { Sales } from './sale.js'
 import type { Patience } from './sale.js'
 import { Till } from './till.js'
 
+/** The audit window: how long evidence of an answer is kept. */
+const EVIDENCE_MS = 86_400_000
+
 export interface PaymentsOptions {
-  readonly options: Pick<NodeOptions, 'dataDir' | 'models' | 'swarm' | 'credit' | 'budget' | 'identity' | 'chain'>
+  readonly options: Pick<
+    NodeOptions,
+    'dataDir' | 'models' | 'swarm' | 'credit' | 'budget' | 'identity' | 'chain' | 'evidenceMs'
+  >
   /** Genesis hash of the chain (32 bytes); only with `options.chain`. */
   readonly genesis?: Uint8Array | null
   readonly swarm: () => Swarm | null
@@ -35,6 +47,8 @@ export interface Payments {
   readonly identity: Identity
   /** Noise key pair of this run: the node key of a provider, a fresh one where nothing is served. */
   readonly keys: KeyPair
+  /** Those that earlier runs can have had, the newest first. */
+  earlier(): Iterable<KeyPair>
   readonly books: Books
   readonly purse: Purse
   readonly till: Till
@@ -56,7 +70,8 @@ export interface Payments {
 export function openPayments({ options, genesis = null, swarm, complain, now, patience }: PaymentsOptions): Payments {
   const { dataDir, credit } = options
   const identity = options.identity ?? openIdentity(dataDir)
-  const keys = options.models.length > 0 ? identity.node() : freshNodeKeyPair()
+  const serves = options.models.length > 0
+  const keys = serves ? identity.node() : nextRunKey(dataDir, identity, now(), (below) => randomInt(below))
   const network = networkId(options.swarm?.network ?? '', genesis)
   const earnings = new Earnings(now)
   let budget: Budget | null = null
@@ -81,6 +96,16 @@ export function openPayments({ options, genesis = null, swarm, complain, now, pa
   const failed = (error: unknown): void => books.fail(error)
   const purse = new Purse({ channels, store, swarm, background: (work) => books.add(work) })
   const till = new Till({ channels, store, failed, now })
+  const evidence = new EvidenceKeeper({
+    folder: evidenceFolder(join(dataDir, 'ledger')),
+    keepMs: options.evidenceMs ?? EVIDENCE_MS,
+    now,
+    complain,
+  })
+  const keep = (statement: Statement, contentKey: Uint8Array, positions: Uint8Array): Promise<void> => {
+    const receipt = receiptHash(statement)
+    return evidence.add(receipt, sealEvidence(contentKey, receipt, positions))
+  }
   const spending = {
     left: (caller: string | null) => budget?.left(caller) ?? null,
     reserve: (...args: Parameters<Budget['reserve']>) => {
@@ -91,12 +116,13 @@ export function openPayments({ options, genesis = null, swarm, complain, now, pa
   return {
     identity,
     keys,
+    earlier: () => earlierKeys(dataDir, identity, now()),
     books,
     purse,
     till,
     earnings,
     purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
-    sales: new Sales({ books, till, earnings, network, keys, now, patience }),
+    sales: new Sales({ books, till, earnings, network, keys, now, patience, keep }),
     network,
     chain,
     pays: channels.pays,
@@ -106,6 +132,7 @@ export function openPayments({ options, genesis = null, swarm, complain, now, pa
     async close() {
       await chain?.close()
       await books.close()
+      await evidence.close()
       await budget?.close()
     },
   }

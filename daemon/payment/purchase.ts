@@ -20,6 +20,7 @@ import type { AnswerEvent, AskBody, AskKeys, AskLimits, AskTerms, Offer, Swarm }
 import type { Budget, BudgetReservation } from '../budget.js'
 import type { KeyPair } from '../crypto.js'
 import { codeOf } from '../errors.js'
+import { statedAlone } from './answer-evidence.js'
 import type { Books } from './books.js'
 import { PaymentError } from './errors.js'
 import { ceilingOf } from './ceiling.js'
@@ -75,6 +76,7 @@ export class Purchases {
       const account = isFree(offer.prices) ? null : await this.#options.purse.open(offer.nodeKey)
       yield* new Purchase(this.#options, order, account).run()
     } catch (error) {
+      if (codeOf(error) === 'PAYMENT_REQUIRED') this.#options.purse.doubt(offer.nodeKey)
       if (!codeOf(error)?.startsWith('STORE_')) throw error
       this.#options.books.fail(error)
       throw PaymentError.LEDGER_UNAVAILABLE(error)
@@ -232,13 +234,15 @@ class Purchase {
     const { books, keys, now } = this.#options
     const { swarm, offer } = this.#order
     const times = timesOf(this.#askedAt, this.#transcript.firstAt, now())
+    const response = this.#transcript.upTo(this.#transcript.count, finish, stopText)
     const { draft, ciphertext } = draftOf(this.#ordered(), {
-      response: this.#transcript.upTo(this.#transcript.count, finish, stopText),
+      response,
       usage: this.#usage(),
       cost: this.#accrued,
       cumulative: this.#account?.accrued ?? NO_COST,
       times,
       runtime: UNKNOWN_RUNTIME,
+      stated: statedAlone(this.#keys.content, response),
     })
     const agreed = receipt && this.#countersigned(receipt, { ...draft, cumulativeAtMost }, finish)
     const transaction = agreed ?? claim(draft, keys.secretKey)

@@ -11,10 +11,12 @@ import { cost, isFree } from '../../ledger/price.js'
 import type { Usage } from '../../ledger/price.js'
 import { complete } from '../../ledger/receipt.js'
 import { encodeTransaction } from '../../ledger/transaction.js'
-import type { Finish, Runtime, Transaction } from '../../ledger/transaction.js'
+import type { Finish, Statement, Transaction } from '../../ledger/transaction.js'
 import type { AskUsage, IncomingAsk } from '../../swarm/port.js'
 import type { KeyPair } from '../crypto.js'
 import { codeOf } from '../errors.js'
+import type { ModelInfo } from '../engine/port.js'
+import { AnswerEvidence } from './answer-evidence.js'
 import type { Books } from './books.js'
 import type { Earnings } from './earnings.js'
 import { PaymentError } from './errors.js'
@@ -36,7 +38,11 @@ export interface SalesOptions {
   /** Unix milliseconds. */
   readonly now: () => number
   readonly patience?: Patience | undefined
+  /** Keeps what is under the token root for the audit window. */
+  readonly keep: (statement: Statement, contentKey: Uint8Array, positions: Uint8Array) => Promise<void>
 }
+
+type Served = Pick<ModelInfo, 'runtime' | 'template'>
 
 /** How long a provider waits for a voucher, milliseconds. */
 export interface Patience {
@@ -56,14 +62,14 @@ export class Sales {
   }
 
   /** Throws `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`: nothing was promised yet. */
-  async open(ask: IncomingAsk, runtime: Runtime): Promise<Sale> {
+  async open(ask: IncomingAsk, model: Served): Promise<Sale> {
     await this.#options.books.store()
-    return new Sale(this.#options, ask, runtime, await this.#account(ask))
+    return new Sale(this.#options, ask, model, await this.#account(ask))
   }
 
-  async #account({ offer, payment, peer }: IncomingAsk): Promise<IncomingMeans | null> {
+  async #account({ offer, payment, peer, limits }: IncomingAsk): Promise<IncomingMeans | null> {
     if (isFree(offer.prices)) return null
-    if (payment?.kind === 'channel') return this.#options.till.open(payment, peer)
+    if (payment?.kind === 'channel') return this.#options.till.open(payment, peer, limits.maxCost ?? 0n)
     throw PaymentError.PAYMENT_REQUIRED('This provider wants to be paid: ask again with a channel (--credit LAMPORTS).')
   }
 }
@@ -71,10 +77,12 @@ export class Sales {
 export class Sale {
   readonly #options: SalesOptions
   readonly #ask: IncomingAsk
-  readonly #runtime: Runtime
+  readonly #model: Served
   readonly #account: IncomingMeans | null
   readonly #request: string
   readonly #transcript: Transcript
+  /** The engine reports to it. */
+  readonly evidence: AnswerEvidence
   readonly #askedAt: number
   #index: number
   #prompt = 0
@@ -87,10 +95,11 @@ export class Sale {
   #prompted = false
   #ended = false
 
-  constructor(options: SalesOptions, ask: IncomingAsk, runtime: Runtime, account: IncomingMeans | null) {
+  constructor(options: SalesOptions, ask: IncomingAsk, model: Served, account: IncomingMeans | null) {
     this.#options = options
     this.#ask = ask
-    this.#runtime = runtime
+    this.#model = model
+    this.evidence = new AnswerEvidence(ask.keys.content, templateOf(ask, model))
     this.#account = account
     this.#request = `${b4a.toString(ask.peer, 'hex')}/${b4a.toString(ask.id, 'hex')}`
     this.#transcript = new Transcript(ask.body.kind)
@@ -284,6 +293,8 @@ export class Sale {
     const { books, keys, network, now } = this.#options
     const ask = this.#ask
     this.#ended = true
+    const response = this.#transcript.upTo(count, finish, stopText)
+    const { stated, positions } = await this.evidence.of(response)
     const owed = this.#costOf(count)
     const cumulative = this.#bill(owed)
     const times = timesOf(this.#askedAt, this.#transcript.firstAt, now())
@@ -301,19 +312,20 @@ export class Sale {
         channel: this.#account?.id ?? null,
       },
       {
-        response: this.#transcript.upTo(count, finish, stopText),
+        response,
         usage: this.#usage(count),
         cost: owed,
         cumulative,
         times,
-        runtime: this.#runtime,
+        runtime: this.#model.runtime,
+        stated,
       },
     )
     const store = await books.store()
     try {
       const transaction = await store.issue(draft, keys.secretKey)
       this.#options.earnings.add(owed)
-      return { transaction, ciphertext }
+      return { transaction, ciphertext, positions }
     } catch (error) {
       books.fail(error)
       throw PaymentError.LEDGER_UNAVAILABLE(error)
@@ -327,9 +339,11 @@ export class Sale {
   }
 
   /** Both signatures if the consumer's comes, else what there is. */
-  async #conclude({ transaction, ciphertext }: Issued): Promise<void> {
+  async #conclude({ transaction, ciphertext, positions }: Issued): Promise<void> {
+    const { books, keep } = this.#options
+    if (positions) books.add(keep(transaction.statement, this.#ask.keys.content, positions))
     const signature = await this.#ask.countersigned
-    const store = await this.#options.books.store()
+    const store = await books.store()
     const { times } = transaction.statement
     await store.append({ role: 'provider', times, transaction: signedBy(transaction, signature), ciphertext })
   }
@@ -338,6 +352,7 @@ export class Sale {
 interface Issued {
   readonly transaction: Transaction
   readonly ciphertext: Uint8Array
+  readonly positions: Uint8Array | null
 }
 
 /** A signature that does not fit is none. */
@@ -357,4 +372,9 @@ function tooDear(promptTokens: number): PaymentError {
 
 function least(first: bigint, ...others: readonly bigint[]): MicroLamports {
   return microLamports(others.reduce((a, b) => (b < a ? b : a), first))
+}
+
+/** Text and token ids are computed as they are: no template has a part in them. */
+function templateOf({ body }: IncomingAsk, { template }: Served): string | null | undefined {
+  return template === undefined || body.kind === 'embed' || body.prompt.kind === 'chat' ? template : null
 }

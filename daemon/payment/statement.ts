@@ -2,16 +2,15 @@
  * The statement of one attempt, made of what the wire carried: the provider signs it, the consumer makes its own from what
  * it saw and compares.
  */
-import b4a from 'b4a'
 import type { MicroLamports } from '../../ledger/amount.js'
 import { sealContent } from '../../ledger/content.js'
 import { encodeRequest, encodeResponse } from '../../ledger/exchange.js'
 import type { ExchangeResponse } from '../../ledger/exchange.js'
-import { TokenLog } from '../../ledger/token-root.js'
 import type { Prices, Usage } from '../../ledger/price.js'
 import { NO_CHANNEL } from '../../ledger/transaction.js'
 import type { Kind, Runtime, Sampling, Statement, Times } from '../../ledger/transaction.js'
 import type { AskBody, AskKeys } from '../../swarm/port.js'
+import type { Stated } from './answer-evidence.js'
 
 export type Draft = Omit<Statement, 'counter' | 'previous'>
 
@@ -38,6 +37,7 @@ export interface Outcome {
   readonly cumulative: MicroLamports
   readonly times: Times
   readonly runtime: Runtime
+  readonly stated: Stated
 }
 
 /** A consumer does not know what computed its answer. */
@@ -50,9 +50,6 @@ export const UNKNOWN_RUNTIME: Runtime = {
   kvTypes: '',
   batchSize: 0,
 }
-
-/** Engines do not report the rendered prompt's tokens or the template yet. */
-const UNREPORTED = b4a.alloc(32)
 
 const NO_SAMPLING: Sampling = {
   sampler: 'none',
@@ -73,7 +70,7 @@ export function draftOf(
   outcome: Outcome,
 ): { readonly draft: Draft; readonly ciphertext: Uint8Array } {
   const { id, body, keys } = ordered
-  const { response, usage, cost, cumulative, times, runtime } = outcome
+  const { response, usage, cost, cumulative, times, runtime, stated } = outcome
   const sealed = sealContent(keys.content, id, {
     request: encodeRequest(body, ordered.maxTokens),
     response: encodeResponse(response),
@@ -86,13 +83,13 @@ export function draftOf(
     consumer: ordered.consumer,
     provider: ordered.provider,
     request: sealed.request,
-    response: { ...sealed.response, tokenRoot: tokenRoot(keys.content, response) },
+    response: { ...sealed.response, tokenRoot: stated.tokenRoot },
     usage,
     sampling: samplingOf(body),
     finish: response.finish,
     runtime,
-    promptTokensHash: UNREPORTED,
-    templateHash: UNREPORTED,
+    promptTokensHash: stated.promptTokensHash,
+    templateHash: stated.templateHash,
     prices: ordered.prices,
     cost,
     channel: ordered.channel ?? NO_CHANNEL,
@@ -109,16 +106,6 @@ export function draftOf(
 export function timesOf(asked: number, first: number | null, done: number): Times {
   const firstToken = first === null ? null : Math.max(asked, first)
   return { asked, firstToken, done: Math.max(firstToken ?? asked, done) }
-}
-
-/**
- * Width 0: the tokens alone. Candidates come only with asks for logprobs, and the wire rounds them, so the two sides would
- * not always come to the same root.
- */
-function tokenRoot(contentKey: Uint8Array, response: ExchangeResponse): Uint8Array {
-  const log = new TokenLog(contentKey, 0)
-  if (response.kind === 'generate') for (const token of response.tokens) log.push({ token, top: [] })
-  return log.root()
 }
 
 function kindOf(body: AskBody): Kind {

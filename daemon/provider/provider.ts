@@ -64,7 +64,7 @@ export class Provider {
       accepted = true
     }
     try {
-      sale = await sales.open(ask, served.engine.info.runtime)
+      sale = await sales.open(ask, served.engine.info)
       if (ask.body.kind === 'embed') await this.#embed(ask, served, sale, accept)
       else await this.#generate(ask, served, sale, accept)
       this.counters.served++
@@ -87,12 +87,22 @@ export class Provider {
     sale: Sale,
     accept: (position: number) => void,
   ): Promise<void> {
-    if (ask.body.kind !== 'generate') return
+    const { finish, stopText, thought } = await this.#stream(ask, served, sale, accept)
+    await sale.finish(finish, stopText, thought)
+  }
+
+  /** Delivers what the engine computes. It has stopped when this resolves, however the answer ended. */
+  async #stream(
+    ask: IncomingAsk,
+    served: ServedModel,
+    sale: Sale,
+    accept: (position: number) => void,
+  ): Promise<AnswerEnd> {
     const hold = sale.paid ? new Hold() : null
     let cached = 0
     let thought = 0
     try {
-      for await (const event of served.engine.generate(jobOf(ask, hold), ask.signal)) {
+      for await (const event of served.engine.generate(jobOf(ask, sale, hold), ask.signal)) {
         switch (event.type) {
           case 'queued':
             accept(event.position)
@@ -115,17 +125,17 @@ export class Provider {
             if (channel === 'thought') thought += tokens.length
             this.counters.tokensOut += tokens.length
             // The ceiling is the asker's: what was delivered stands, and the answer ends as if it had reached its length.
-            if (!(await sale.tokens({ tokens, channel, text, positions })))
-              return await sale.finish('length', null, thought)
-            break
+            if (await sale.tokens({ tokens, channel, text, positions })) break
+            return { finish: 'length', stopText: null, thought }
           }
           case 'done':
-            return await sale.finish(event.finish, event.stopText, thought)
+            return { finish: event.finish, stopText: event.stopText, thought }
         }
       }
     } finally {
       hold?.end()
     }
+    throw new TypeError('an engine ends an answer with done, or throws')
   }
 
   async #embed(ask: IncomingAsk, served: ServedModel, sale: Sale, accept: (position: number) => void): Promise<void> {
@@ -144,16 +154,31 @@ export class Provider {
   }
 }
 
+interface AnswerEnd {
+  readonly finish: 'stop' | 'length'
+  readonly stopText: string | null
+  readonly thought: number
+}
+
 /** Keeps an engine from computing until it is paid for, or given up. */
 class Hold {
   end: () => void = () => undefined
   readonly over = new Promise<void>((resolve) => (this.end = resolve))
 }
 
-function jobOf(ask: IncomingAsk, hold: Hold | null): GenerateJob {
+function jobOf(ask: IncomingAsk, { evidence }: Sale, hold: Hold | null): GenerateJob {
   if (ask.body.kind !== 'generate') throw new TypeError('not a generate ask')
   const { prompt, sampling, stop, logprobs, resume } = ask.body
-  const job = { prompt, sampling, stop, logprobs, resume, maxTokens: ask.limits.maxTokens, party: partyOf(ask) }
+  const job = {
+    prompt,
+    sampling,
+    stop,
+    logprobs,
+    resume,
+    maxTokens: ask.limits.maxTokens,
+    party: partyOf(ask),
+    evidence,
+  }
   return hold ? { ...job, hold: () => hold.over } : job
 }
 

@@ -5,6 +5,7 @@
  *   cores/     Corestore: log, bodies, forgotten, checkpoints, index
  *   vouchers   journal of the highest voucher signed and held per channel
  *   receipts   journal of receipts signed and not yet in the log
+ *   evidence/  what is under the token roots of the newest answers (evidence-keeper.ts writes it)
  */
 import { join } from 'node:path'
 import b4a from 'b4a'
@@ -21,7 +22,8 @@ import { audit } from './audit.js'
 import type { Report } from './audit.js'
 import { Cores } from './cores.js'
 import type { RecordKeys } from './cores.js'
-import type { Entry } from './entry.js'
+import type { Entry, Role } from './entry.js'
+import { pruneEvidence, readEvidence } from './evidence-files.js'
 import { Forgotten } from './forgotten.js'
 import { TransactionLog } from './log.js'
 import type { Appended, NewEntry } from './log.js'
@@ -37,8 +39,14 @@ import { VoucherStore } from './vouchers.js'
 /** Rows of one query. */
 export const MAX_ROWS = 1000
 
+/** `folder`: the ledger's. */
+export function evidenceFolder(folder: string): string {
+  return join(folder, 'evidence')
+}
+
 export class LedgerStore {
   readonly vouchers: VoucherStore
+  readonly #folder: string
   readonly #outbox: ReceiptOutbox
   readonly #cores: Cores
   readonly #forgotten: Forgotten
@@ -46,7 +54,14 @@ export class LedgerStore {
   #index: SearchIndex | null = null
   #closing: Promise<void> | null = null
 
-  private constructor(cores: Cores, vouchers: VoucherStore, outbox: ReceiptOutbox, forgotten: Forgotten) {
+  private constructor(
+    folder: string,
+    cores: Cores,
+    vouchers: VoucherStore,
+    outbox: ReceiptOutbox,
+    forgotten: Forgotten,
+  ) {
+    this.#folder = folder
     this.#cores = cores
     this.vouchers = vouchers
     this.#outbox = outbox
@@ -71,7 +86,7 @@ export class LedgerStore {
       opened.push(vouchers)
       const outbox = await ReceiptOutbox.open(join(folder, 'receipts'))
       opened.push(outbox)
-      const store = new LedgerStore(cores, vouchers, outbox, forgotten)
+      const store = new LedgerStore(folder, cores, vouchers, outbox, forgotten)
       await store.#recover()
       return store
     } catch (error) {
@@ -122,6 +137,16 @@ export class LedgerStore {
     return this.#indexed().query(filter, Math.min(limit, MAX_ROWS), (position) => this.#log.get(position))
   }
 
+  /** Oldest first, behind a position (null: from the first on). The filter names a counterparty, model, channel or kind. */
+  async forward(filter: Filter, after: number | null, limit: number): Promise<{ position: number; entry: Entry }[]> {
+    return this.#indexed().forward(filter, after, Math.min(limit, MAX_ROWS), (position) => this.#log.get(position))
+  }
+
+  /** Is this key a counterparty in any transaction? */
+  async knows(key: Uint8Array): Promise<boolean> {
+    return (await this.beginningWith('counterparty', b4a.toString(key, 'hex'), 1)).length > 0
+  }
+
   /** Up to `limit` different models, counterparties or ids that begin with these lower-case hexadecimal digits. */
   async beginningWith(what: Named, digits: string, limit: number): Promise<Uint8Array[]> {
     return this.#indexed().beginningWith(what, digits, limit)
@@ -154,21 +179,35 @@ export class LedgerStore {
     return this.#log.body(entry)
   }
 
+  /** Sealed evidence of an answer (evidence.ts); null when it was not kept or is too old. */
+  async evidence({ transaction, times }: Entry): Promise<Uint8Array | null> {
+    return readEvidence(evidenceFolder(this.#folder), receiptHash(transaction.statement), times.done)
+  }
+
   /**
-   * Takes back what a counterparty kept (shared.ts) and this log has lost; false when it is here already. The caller has
-   * checked it (`assertShared`). Receipts of ours move the chain on, so that no counter is used twice.
+   * Takes back what counterparties kept (shared.ts) and this log has lost, in the order given; resolves with how many those
+   * are, once they are durable. The caller has checked them (shared-checks.ts). Receipts of ours move the chain on, so that
+   * no counter is used twice.
    */
-  async adopt({ role, transaction, ciphertext }: SharedEntry): Promise<boolean> {
-    const ours = role === 'consumer' ? 'provider' : 'consumer'
+  async adopt(entries: readonly SharedEntry[]): Promise<number> {
+    const missing = new Map<string, SharedEntry>()
+    for (const entry of entries) if (!(await this.#has(entry))) missing.set(nameOf(entry), entry)
+    await Promise.all(
+      [...missing.values()].map(async ({ role, transaction, ciphertext }) => {
+        await this.append({ role: otherThan(role), times: transaction.statement.times, transaction, ciphertext })
+        if (role === 'provider' || !transaction.providerSignature) return
+        const { statement } = transaction
+        await this.#outbox.advance({ counter: statement.counter + 1, previous: receiptHash(statement) })
+      }),
+    )
+    return missing.size
+  }
+
+  async #has({ role, transaction }: SharedEntry): Promise<boolean> {
     for (const position of await this.find(transaction.statement.id)) {
-      if ((await this.#log.get(position)).role === ours) return false
+      if ((await this.#log.get(position)).role === otherThan(role)) return true
     }
-    await this.append({ role: ours, times: transaction.statement.times, transaction, ciphertext })
-    if (ours === 'provider' && transaction.providerSignature) {
-      const { statement } = transaction
-      await this.#outbox.advance({ counter: statement.counter + 1, previous: receiptHash(statement) })
-    }
-    return true
+    return false
   }
 
   /** Destroys content keys and bodies; statements and signatures stay. */
@@ -178,10 +217,11 @@ export class LedgerStore {
 
   /**
    * Clears bodies by age (Unix milliseconds, own clock) or so that the newest `keepBytes` stay. Keys and log stay. Resolves
-   * with the number of blocks that are gone now, and were not before.
+   * with the number of blocks that are gone now, and were not before. Evidence goes by age alone.
    */
   async prune(what: { readonly before: number } | { readonly keepBytes: number }): Promise<number> {
     const { bodies } = this.#cores.record
+    if ('before' in what) await pruneEvidence(evidenceFolder(this.#folder), what.before)
     if (!('keepBytes' in what)) return this.#log.clearBodies((await firstBodyFrom(this, what.before)) ?? bodies.length)
     const excess = bodies.byteLength - what.keepBytes
     if (excess <= 0) return 0
@@ -327,4 +367,13 @@ export class LedgerStore {
     if (!this.#index) throw LedgerError.STORE_CLOSED('the index')
     return this.#index
   }
+}
+
+/** A transaction of one side: its id is the consumer's choice, and both sides may be this node. */
+function nameOf({ role, transaction }: SharedEntry): string {
+  return `${role}/${b4a.toString(transaction.statement.id, 'hex')}`
+}
+
+function otherThan(role: Role): Role {
+  return role === 'consumer' ? 'provider' : 'consumer'
 }

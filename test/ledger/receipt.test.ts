@@ -35,7 +35,7 @@ test('a receipt that differs from what the consumer saw is not countersigned, wh
     modelRoot: filled(32, 99),
     consumer: STRANGER.publicKey,
     request: { ...DRAFT.request, bytes: 1 },
-    response: { ...DRAFT.response, tokenRoot: filled(32, 99) },
+    response: { ...DRAFT.response, hash: filled(32, 99) },
     usage: { ...DRAFT.usage, output: 39 },
     sampling: { ...DRAFT.sampling, logitBias: [] },
     finish: 'length',
@@ -56,6 +56,27 @@ test('a receipt that differs from what the consumer saw is not countersigned, wh
         return true
       },
     )
+  }
+})
+
+test("what the consumer cannot compute is the provider's to state; the bytes and the hash of the answer are not", () => {
+  const stated = draft(0, {
+    response: { ...DRAFT.response, tokenRoot: filled(32, 99) },
+    promptTokensHash: filled(32, 98),
+    templateHash: filled(32, 97),
+  })
+  const receipt = issueReceipt(stated, CHAIN_START, PROVIDER.secretKey).transaction
+  const both = countersign(receipt, SEEN, CONSUMER.secretKey)
+  assert.ok(isConsumerSigned(both))
+  assert.deepEqual(both.statement.response.tokenRoot, filled(32, 99), 'it is bound to what it stated')
+  for (const response of [
+    { ...DRAFT.response, hash: filled(32, 99) },
+    { ...DRAFT.response, bytes: 1 },
+  ]) {
+    assert.throws(() => countersign(receipt, { ...SEEN, response }, CONSUMER.secretKey), {
+      code: 'RECEIPT_MISMATCH',
+      message: /: response$/,
+    })
   }
 })
 

@@ -2,14 +2,14 @@
 import type { Token } from 'node-llama-cpp'
 import type { Position } from '../port.js'
 import type { FromChild, HostJob } from '../protocol.js'
-import { CANDIDATES } from '../sampler/candidates.js'
-import { IcdfSampler, KEPT_TOP } from '../sampler/icdf.js'
+import { Evidence, KEPT_TOP } from '../sampler/evidence.js'
+import { IcdfSampler } from '../sampler/icdf.js'
 import { AnswerText } from '../text/answer.js'
 import type { Segment } from '../text/thoughts.js'
 import type { Logits } from './lane.js'
 import type { LoadedModel } from './model.js'
-import type { SamplerConfig } from './native.js'
 import type { Prompt } from './prompt.js'
+import { samplerConfig } from './sampler-config.js'
 import type { Slot } from './slot-table.js'
 
 export interface GenerationOptions {
@@ -22,6 +22,8 @@ export interface GenerationOptions {
   readonly signal: AbortSignal
   /** Awaited before anything is computed; null = nothing to wait for. Resolves at a cancel, too. */
   readonly hold: Promise<void> | null
+  /** Gather what an audit asks for. */
+  readonly evidence: boolean
   /** Messages travel together at the end of a turn of the event loop, or with the next `flush`. */
   readonly send: (message: FromChild) => void
   readonly flush: () => void
@@ -36,11 +38,15 @@ export class Generation {
   readonly #options: GenerationOptions
   readonly #sampler: IcdfSampler
   readonly #answer: AnswerText
+  readonly #evidence: Evidence | null
   #output = 0
 
   constructor(options: GenerationOptions) {
-    const { loaded, job, prompt } = options
+    const { id, loaded, job, prompt, evidence, send } = options
     this.#options = options
+    this.#evidence = evidence
+      ? new Evidence(job.resume.length, (index, positions) => send({ type: 'evidence', id, index, positions }))
+      : null
     this.#sampler = new IcdfSampler(job.sampling, (token) => loaded.model.isEogToken(token as Token))
     this.#answer = new AnswerText({
       vocabulary: loaded.vocabulary,
@@ -51,16 +57,30 @@ export class Generation {
   }
 
   async run(): Promise<void> {
+    const { signal } = this.#options
+    // A cut answer is owed for at once: its evidence does not wait for the batch that is being computed. `done` is sent last.
+    const flush = (): void => this.#evidence?.flush()
+    signal.addEventListener('abort', flush, { once: true })
+    try {
+      await this.#run()
+    } finally {
+      flush()
+      signal.removeEventListener('abort', flush)
+    }
+  }
+
+  async #run(): Promise<void> {
     const { id, job, prompt, slot, send, loaded } = this.#options
     const replayed = this.#options.resume === 'decode' ? job.resume : []
     const read = replayed.length > 0 ? prompt.tokens : [...prompt.tokens, ...job.resume]
-    slot.configure(candidates(this.#options))
+    slot.configure(samplerConfig(loaded, job))
     const cached = await slot.rewind(read)
     send({
       type: 'admitted',
       id,
       promptTokens: prompt.tokens.length,
       cachedTokens: Math.min(cached, prompt.tokens.length),
+      prompt: this.#evidence && Uint32Array.from(prompt.tokens),
     })
     if (this.#options.hold !== null) await this.#options.hold
     this.#options.signal.throwIfAborted()
@@ -149,7 +169,10 @@ export class Generation {
     const index = this.#output++
     const segments = this.#answer.push(token)
     const positions = logprobs === null ? null : [this.#position(token, logprob, logprobs)]
-    return () => this.#sendSegments(index, [token], segments, positions)
+    return () => {
+      this.#evidence?.add(token, this.#sampler)
+      this.#sendSegments(index, [token], segments, positions)
+    }
   }
 
   /** The token goes with the first piece of text; a second channel's text follows in an event without tokens. */
@@ -225,14 +248,3 @@ export class Generation {
 }
 
 const DRAWN = { prefilled: false, logits: true }
-
-/** Leaves the best 64 logits untouched. */
-const BEST = { temperature: 1, topK: CANDIDATES, topP: 1, minP: 0, seed: 1 }
-
-/** The bias of tokens that end a generation is the sampler's own business: docs/sampling.md, step 1. */
-function candidates({ loaded, job }: GenerationOptions): SamplerConfig {
-  const native = new Map(job.sampling.logitBias.filter(([token]) => !loaded.model.isEogToken(token as Token)))
-  if (native.size === 0) return BEST
-  const tokenBiasValues = Float32Array.from(native.values(), (milli) => milli / 1000)
-  return { ...BEST, tokenBiasKeys: Uint32Array.from(native.keys()), tokenBiasValues }
-}

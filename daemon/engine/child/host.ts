@@ -83,7 +83,7 @@ export class EngineHost {
     return [...this.#loaded.lanes.map((lane) => lane.computing), this.#embedder.computing]
   }
 
-  async #generate({ id, job, credit, held }: GenerateMessage): Promise<void> {
+  async #generate({ id, job, credit, held, evidence }: GenerateMessage): Promise<void> {
     let go: () => void = () => undefined
     const hold = held ? new Promise<void>((resolve) => (go = resolve)) : null
     const running: Running = { abort: new AbortController(), credit: new Credit(credit), go }
@@ -113,6 +113,7 @@ export class EngineHost {
         resume: this.#options.resume,
         signal,
         hold,
+        evidence,
         // `done` waits until the slot is free again: the daemon sends the next request when it sees it.
         send: (message) => (message.type === 'done' ? outbox.push(message) : this.#send(message)),
         flush: this.#flush,

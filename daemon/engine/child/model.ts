@@ -75,6 +75,7 @@ export async function loadModel(options: LoadOptions, hooks: LoadHooks): Promise
       chat: template !== null,
       thoughts: markers !== null,
       embeddings: true,
+      template: source ?? null,
       runtime: runtimeOf(llama, context, options, shape.chunk),
     },
   }

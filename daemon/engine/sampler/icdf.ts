@@ -7,12 +7,10 @@ import type { Sampling } from '../../../proxy/port.js'
 import { EngineError } from '../errors.js'
 import { exp, log } from './arithmetic.js'
 import { CANDIDATES, Candidates } from './candidates.js'
+import { KEPT_TOP, writeCandidate } from './evidence.js'
 import { Uniform } from './uniform.js'
 
 export type SamplerParameters = Omit<Sampling, 'seed'> & { readonly seed: bigint }
-
-/** How many (token, logprob) of a position are kept for audits. */
-export const KEPT_TOP = 8
 
 export interface Choice {
   readonly token: number
@@ -30,6 +28,8 @@ export class IcdfSampler {
   readonly #candidates = new Candidates()
   readonly #ranked = new Candidates()
   readonly #penalised: boolean
+  /** log Σ exp over the candidates' own logits at the position drawn last. */
+  #normaliser = 0
 
   /** `unbiased`: tokens whose bias the native side refuses to add (end of generation); it is added here. */
   constructor(parameters: SamplerParameters, unbiased: (token: number) => boolean = () => false) {
@@ -71,17 +71,30 @@ export class IcdfSampler {
     all.sort()
     const index = this.#parameters.temperatureMilli === 0 ? 0 : this.#pick(all, position)
     const token = all.tokens[index] ?? 0
-    return { token, logprob: (all.logits[index] ?? 0) - this.#normaliser() }
+    return { token, logprob: (all.logits[index] ?? 0) - this.#normaliser }
   }
 
   /** The best `count` of the position drawn last, by the model's own logits. */
   top(count: number): { token: number; logprob: number }[] {
     const ranked = this.#ranked
-    const normaliser = this.#normaliser()
+    const normaliser = this.#normaliser
     return Array.from({ length: Math.min(count, ranked.length) }, (_, i) => ({
       token: ranked.tokens[i] ?? 0,
       logprob: (ranked.adjusted[i] ?? 0) - normaliser,
     }))
+  }
+
+  /**
+   * Writes the best 8 of the position drawn last at `at` (evidence.ts). False, and nothing written, where the model gave
+   * fewer.
+   */
+  writeTop(view: DataView, at: number): boolean {
+    const ranked = this.#ranked
+    if (ranked.length < KEPT_TOP) return false
+    for (let i = 0; i < KEPT_TOP; i++) {
+      writeCandidate(view, at, i, ranked.tokens[i] ?? 0, (ranked.adjusted[i] ?? 0) - this.#normaliser)
+    }
+    return true
   }
 
   /** Keeps the candidates by the model's own logits, for logprobs. */
@@ -93,15 +106,7 @@ export class IcdfSampler {
       ranked.push(all.tokens[i] ?? 0, own, own)
     }
     ranked.sort()
-  }
-
-  /** log Σ exp over the candidates' own logits. */
-  #normaliser(): number {
-    const ranked = this.#ranked
-    const best = ranked.adjusted[0] ?? 0
-    let sum = 0
-    for (let i = 0; i < ranked.length; i++) sum += exp((ranked.adjusted[i] ?? 0) - best)
-    return best + log(sum)
+    this.#normaliser = normaliser(ranked)
   }
 
   #penalise(all: Candidates): void {
@@ -147,4 +152,12 @@ export class IcdfSampler {
     }
     return kept - 1
   }
+}
+
+/** log Σ exp over the candidates' own logits. */
+function normaliser(ranked: Candidates): number {
+  const best = ranked.adjusted[0] ?? 0
+  let sum = 0
+  for (let i = 0; i < ranked.length; i++) sum += exp((ranked.adjusted[i] ?? 0) - best)
+  return best + log(sum)
 }
