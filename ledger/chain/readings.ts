@@ -62,7 +62,7 @@ export async function providerOfNode(
   return found[0] ?? null
 }
 
-async function one<T extends Header>(
+export async function one<T extends Header>(
   rpc: Rpc,
   program: string,
   address: string,
@@ -72,7 +72,7 @@ async function one<T extends Header>(
   return account?.owner === program ? decoded(account, layout) : null
 }
 
-async function all<T extends Header>(
+export async function all<T extends Header>(
   rpc: Rpc,
   program: string,
   layout: AccountLayout<T>,
