@@ -46,6 +46,7 @@ class DaemonNode implements Node {
   readonly streams = {
     history: (params: unknown, signal: AbortSignal) => this.#ask('history', params, signal),
     budget: (params: unknown, signal: AbortSignal) => this.#ask('budget', params, signal),
+    desk: (params: unknown, signal: AbortSignal) => this.#ask('desk', params, signal),
   }
   #options: NodeOptions
   #hooks: NodeHooks
@@ -232,10 +233,11 @@ class DaemonNode implements Node {
     return chainGenesis(dataDir, chain)
   }
 
-  async *#ask(what: 'history' | 'budget', params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+  async *#ask(what: 'history' | 'budget' | 'desk', params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
     const { LedgerStreams } = await import('./history/streams.js')
     this.#ledger ??= new LedgerStreams({
       dataDir: this.#options.dataDir,
+      terms: this.#options,
       parts: () => this.#payments,
       models: () => this.#consumer.models(),
       copies: () => (this.#swarm ? this.#sharing : null),

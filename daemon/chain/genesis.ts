@@ -16,9 +16,13 @@ export function genesisFile(dataDir: string): string {
 
 /**
  * 32 bytes. Throws `RPC_*` when it is not written down yet and no node answers, `DATA_UNUSABLE`, and `CONFIG_INVALID` when
- * what is written down is no hash.
+ * what is written down is no hash. `remember` false: a look that ties the folder to no chain.
  */
-export async function chainGenesis(dataDir: string, { urls }: ChainSettings): Promise<Uint8Array> {
+export async function chainGenesis(
+  dataDir: string,
+  { urls }: Pick<ChainSettings, 'urls'>,
+  remember = true,
+): Promise<Uint8Array> {
   const path = genesisFile(dataDir)
   const { fromBase58 } = await import('../../ledger/chain/base58.js')
   const known = read(path)
@@ -33,7 +37,7 @@ export async function chainGenesis(dataDir: string, { urls }: ChainSettings): Pr
   const answer = await new Rpc({ urls, genesisHash: null }).call('getGenesisHash')
   const bytes = typeof answer === 'string' ? fromBase58(answer, 32) : null
   if (!bytes) throw DaemonError.CONFIG_INVALID('What --chain names is no Solana RPC node: it told no genesis hash.')
-  write(path, String(answer))
+  if (remember) write(path, String(answer))
   return bytes
 }
 

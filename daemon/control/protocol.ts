@@ -6,13 +6,13 @@
  *     client  {"id": 1, "method": "explain", "params": RouteQuestion}
  *     server  {"id": 1, "result": …} or {"id": 1, "error": {"code": "…", "message": "…"}}
  *     server  {"event": "snapshot", "snapshot": …}                                       after subscribe
- *     client  {"id": 2, "method": "history" | "budget", "params": …}
+ *     client  {"id": 2, "method": "history" | "budget" | "desk", "params": …}
  *     server  {"id": 2, "item": …} as often as there is something, then {"id": 2, "result": {}} or an error
  *
  * `snapshot` answers a NodeSnapshot. `subscribe` answers one and sends further ones as the node changes. `explain` answers a
- * RouteView (route.ts). `stop` answers `{"stopping": true}`; the node then ends, and with it the connection. `history` and
- * `budget` answer with a stream: an item is sent when the one before it has left, and closing the connection ends the work
- * behind it. Unknown methods are an error, unknown fields are ignored.
+ * RouteView (route.ts). `stop` answers `{"stopping": true}`; the node then ends, and with it the connection. `history`,
+ * `budget` and `desk` (daemon/chain/desk-request.ts) answer with a stream: an item is sent when the one before it has left,
+ * and closing the connection ends the work behind it. Unknown methods are an error, unknown fields are ignored.
  */
 import type { NodeSnapshot } from './snapshot.js'
 

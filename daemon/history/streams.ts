@@ -1,7 +1,10 @@
-/** What the control socket of a running node answers about its ledger: the history and the budget, opened when asked. */
+/** What the control socket of a running node answers about its ledger and its money: each part opened when asked. */
 import { budgetViews } from '../budget-view.js'
 import type { Budget } from '../budget.js'
 import type { Stream } from '../control/server.js'
+import type { NodeDesk } from '../chain/desk-node.js'
+import type { Chain } from '../chain/open.js'
+import type { NodeOptions } from '../node-options.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import { HistoryError } from './errors.js'
 import { History } from './history.js'
@@ -14,10 +17,12 @@ export interface LedgerParts {
   readonly identity: HistoryKeys
   readonly books: { store(): Promise<LedgerStore> }
   readonly budget: Pick<Budget, 'view'> | null
+  readonly chain: Pick<Chain, 'link' | 'channels'> | null
 }
 
 export interface LedgerStreamsOptions {
   readonly dataDir: string
+  readonly terms: Pick<NodeOptions, 'dataDir' | 'credit' | 'chain'>
   /** null: not open yet. */
   readonly parts: () => LedgerParts | null
   /** The models that this node knows now. */
@@ -26,20 +31,23 @@ export interface LedgerStreamsOptions {
 }
 
 export class LedgerStreams {
-  readonly streams: { readonly history: Stream; readonly budget: Stream }
+  readonly streams: { readonly history: Stream; readonly budget: Stream; readonly desk: Stream }
   readonly #options: LedgerStreamsOptions
   #names: Promise<ModelNames> | null = null
+  #desk: Promise<NodeDesk> | null = null
 
   constructor(options: LedgerStreamsOptions) {
     this.#options = options
     this.streams = {
       history: (params, signal) => this.#history(params, signal),
       budget: () => this.#budget(),
+      desk: (params, signal) => this.#atDesk(params, signal),
     }
   }
 
   /** Remembers under which names this node knows the models in its log. */
   async close(): Promise<void> {
+    await (await this.#desk)?.close()
     const parts = this.#options.parts()
     if (parts) await this.#learn(await parts.books.store())
     await (await this.#names)?.close()
@@ -57,6 +65,21 @@ export class LedgerStreams {
     const { books } = this.#parts()
     await books.store()
     yield* budgetViews(this.#parts().budget?.view() ?? [])
+  }
+
+  async *#atDesk(params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+    const { chain, books } = this.#parts()
+    const names = await this.#learn(await books.store())
+    this.#desk ??= import('../chain/desk-node.js').then(
+      ({ NodeDesk }) =>
+        new NodeDesk({
+          terms: this.#options.terms,
+          store: () => books.store(),
+          chain,
+          nameOf: (root) => names.nameOf(root),
+        }),
+    )
+    yield* (await this.#desk).run(params, signal)
   }
 
   #parts(): LedgerParts {
