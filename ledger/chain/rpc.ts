@@ -137,7 +137,11 @@ export class Rpc {
     const answer: unknown = JSON.parse(text)
     if (!isObject(answer)) throw new Error('an answer that is no JSON-RPC')
     const { error } = answer
-    if (!isObject(error)) return answer['result']
+    if (!isObject(error)) {
+      // Else an answer without a genesis hash would be one of another chain.
+      if (!('result' in answer)) throw new Error('an answer that is no JSON-RPC')
+      return answer['result']
+    }
     if (NODE_TROUBLES.has(Number(error['code']))) throw new Error(`the node is not ready (${Number(error['code'])})`)
     throw refusalOf(error, node.host, method)
   }

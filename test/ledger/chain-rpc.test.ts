@@ -8,7 +8,7 @@ import { settlementFee, settlePolicy } from '../../ledger/chain/settle-policy.js
 import type { SettleState } from '../../ledger/chain/settle-policy.js'
 import { lamports } from '../../ledger/amount.js'
 
-type Behaviour = 'ok' | 'behind' | 'refuses' | 'hangs' | 'broken' | 'busy' | 'other chain'
+type Behaviour = 'ok' | 'behind' | 'refuses' | 'hangs' | 'broken' | 'half' | 'busy' | 'other chain'
 
 const GENESIS = 'the chain'
 const SECRET = 'key-that-nobody-may-see'
@@ -49,6 +49,7 @@ class Nodes {
         })
       })
     if (behaviour === 'broken') return new Response(`<html>${SECRET}`)
+    if (behaviour === 'half') return new Response(JSON.stringify({ jsonrpc: '2.0', id }))
     if (behaviour === 'behind') return new Response(JSON.stringify({ id, error: { code: -32005, message: 'behind' } }))
     if (behaviour === 'busy') return new Response('slow down', { status: 429 })
     const genesis = behaviour === 'other chain' ? 'another chain' : GENESIS
@@ -96,6 +97,12 @@ test('another chain is refused and hears nothing but the question which one it i
   assert.deepEqual(nodes.asked, ['a getGenesisHash'])
   nodes.behaviours.set('b', 'ok')
   assert.equal(await balanceOf(nodes.rpc(), 'x'), 7n)
+})
+
+test('a node that answers without an answer is no node of another chain', async () => {
+  const nodes = new Nodes()
+  nodes.behaviours.set('a', 'half')
+  await assert.rejects(balanceOf(nodes.rpc(), 'x'), { code: 'RPC_UNREACHABLE' })
 })
 
 test('a node that was lost has to name its chain again', async () => {
