@@ -1,5 +1,5 @@
 /** Times, ages, sizes and selections as the command line takes them. */
-import type { Selection } from '../daemon/history/request.js'
+import type { Selection, Windows } from '../daemon/history/request.js'
 import { DaemonError } from '../daemon/errors.js'
 import { optionText } from './command.js'
 import type { CommandCall } from './command.js'
@@ -62,4 +62,12 @@ export function limitFrom(call: CommandCall, fallback: number | null): number | 
   if (given === 'all') return null
   if (/^[1-9]\d{0,8}$/.test(given)) return Number(given)
   throw DaemonError.CONFIG_INVALID(`--limit ${given} is not allowed; it must be a whole number from 1, or all.`)
+}
+
+/** `0`, `0,3` or `all`; null = none. */
+export function windowsFrom(call: CommandCall): Windows | null {
+  const given = optionText(call, 'window')
+  if (given === null || given === 'all') return given
+  if (/^\d{1,6}(,\d{1,6})*$/.test(given)) return given.split(',').map(Number)
+  throw DaemonError.CONFIG_INVALID(`--window ${given} is not allowed; it must be numbers from 0 (0,3) or all.`)
 }

@@ -5,7 +5,7 @@ import { optionText } from './command.js'
 import type { CommandCall } from './command.js'
 import { EXIT } from './exit-codes.js'
 import { FileOutput } from './file-output.js'
-import { limitFrom, selectionFrom } from './history-options.js'
+import { limitFrom, selectionFrom, windowsFrom } from './history-options.js'
 import type { AskHistory } from './history-source.js'
 import { columns, conversationText, detailText, printable } from './history-text.js'
 import { ProgressLine } from './progress-line.js'
@@ -60,7 +60,8 @@ export async function search(call: CommandCall, ask: AskHistory, signal: AbortSi
 
 export async function show(call: CommandCall, ask: AskHistory, id: string, signal: AbortSignal): Promise<number> {
   const { io, json } = call
-  const proof = optionText(call, 'proof')
+  // Parts of the output are shown as a proof or not at all.
+  const proof = optionText(call, 'proof') ?? (optionText(call, 'window') === null ? null : '-')
   if (proof !== null) return writeProof(call, ask, id, proof, signal)
   let text = ''
   let detail = null
@@ -86,11 +87,15 @@ async function writeProof(
   signal: AbortSignal,
 ): Promise<number> {
   const content = call.options['content'] !== false
-  const out = new FileOutput(call.io, path)
-  await pour(ask({ op: 'proof', id, content }, signal), out)
-  if (call.json) call.io.json({ path, content })
+  const windows = windowsFrom(call)
+  const out = new FileOutput(call.io, path === '-' ? null : path)
+  await pour(ask({ op: 'proof', id, content, windows }, signal), out)
+  // Standard output is the proof itself.
+  if (path === '-') return EXIT.ok
+  if (call.json) call.io.json({ path, content, windows })
   else {
-    const what = content ? 'Whoever has it can read request and answer.' : 'It shows nothing of request and answer.'
+    const parts = windows === null ? 'nothing' : 'the named parts of the answer and nothing else'
+    const what = content ? 'Whoever has it can read request and answer.' : `It shows ${parts} of request and answer.`
     call.io.out(`Wrote ${path}. ${what} Anybody can check it: swarmd verify ${path}\n`)
   }
   return EXIT.ok

@@ -53,6 +53,7 @@ export function nodeOptions(loaded: LoadedConfig, served: Served | null, version
     budget: budgetLimits(loaded),
     credit: loaded.config.credit,
     chain: chainSettings(loaded),
+    evidenceMs: loaded.config.evidenceHours * 3_600_000,
   }
 }
 
@@ -68,6 +69,8 @@ function chainSettings({ config }: LoadedConfig): ChainSettings | null {
     deposit: config.chainDeposit,
     grace: BigInt(config.chainGrace) * 60n,
     leastGrace: BigInt(config.chainLeastGrace) * 60n,
+    deposits: config.chainDeposits,
+    idle: BigInt(config.chainIdle) * 60n,
     priorityFee: priorityFeeOf(config.chainPriorityFee),
     publishOffers: config.chainPublishOffers,
   }

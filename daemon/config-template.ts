@@ -17,6 +17,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   prices: 'What this node asks for its work, in lamports per million tokens. 0 = free.',
   payment: 'With what this node pays, and lets itself be paid.',
   chain: 'The Solana chain on which this node pays and is paid, in place of credit.',
+  ledger: 'What this node remembers of its answers.',
   budget: 'What this node may spend: whole lamports, or texts such as "0.05 SOL". "swarmd budget" shows what is left.',
   log: 'What the daemon writes down. Never a prompt, an answer or a key.',
 }

@@ -9,8 +9,9 @@ import { contentMismatches } from './content.js'
 import type { Content } from './content.js'
 import { HASH_BYTES } from './crypto.js'
 import { LedgerError } from './errors.js'
+import { decodeResponse } from './exchange.js'
 import { contradictions, isConsumerSigned, isProviderSigned } from './receipt.js'
-import { verifyWindow } from './token-root.js'
+import { tokensOf, verifyWindow, WINDOW } from './token-root.js'
 import type { Width, WindowProof } from './token-root.js'
 import { decodeTransaction, encodeTransaction, MAX_TRANSACTION_BYTES } from './transaction.js'
 import type { Transaction } from './transaction.js'
@@ -123,13 +124,37 @@ function contentCheck({ transaction, disclosure }: Export): Check {
     : { name: 'content', result: 'bad', detail: `not what was signed: ${found.join(', ')}` }
 }
 
-function windowsCheck({ transaction, windows }: Export): Check {
+function windowsCheck({ transaction, disclosure, windows }: Export): Check {
+  const name = 'output windows'
   const { response, usage } = transaction.statement
+  if (windows.length === 0) return { name, result: 'absent', detail: 'no window is shown' }
   const bad = windows.filter(({ width, proof }) => !verifyWindow(response.tokenRoot, width, usage.output, proof))
-  if (windows.length === 0) return { name: 'output windows', result: 'absent', detail: 'no window is shown' }
-  return bad.length === 0
-    ? { name: 'output windows', result: 'good', detail: `${windows.length} under the signed root` }
-    : { name: 'output windows', result: 'bad', detail: `${bad.length} of ${windows.length} not under the signed root` }
+  if (bad.length > 0)
+    return { name, result: 'bad', detail: `${bad.length} of ${windows.length} not under the signed root` }
+  const told = disclosure && answeredTokens(disclosure.content)
+  const other = told ? windows.filter((window) => !isPartOf(window, told)).length : 0
+  if (other > 0) return { name, result: 'bad', detail: `${other} with other tokens than the response` }
+  return {
+    name,
+    result: 'good',
+    detail: `${windows.length} under the signed root${told ? ', as in the response' : ''}`,
+  }
+}
+
+/** null: the response is none that this version can read. */
+function answeredTokens({ response }: Content): readonly number[] | null {
+  try {
+    const answer = decodeResponse(response)
+    return answer.kind === 'generate' ? answer.tokens : null
+  } catch (error) {
+    if (error instanceof LedgerError) return null
+    throw error
+  }
+}
+
+function isPartOf({ width, proof }: Export['windows'][number], tokens: readonly number[]): boolean {
+  const first = proof.window * WINDOW
+  return tokensOf(proof.bytes, width).every((token, i) => token === tokens[first + i])
 }
 
 function disclosureOf(value: unknown): Disclosure {

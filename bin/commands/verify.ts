@@ -30,10 +30,10 @@ export async function run(call: CommandCall): Promise<number> {
   const { io, json } = call
   const [file = ''] = call.args
   const { verifyFile } = await import('../../daemon/history/verify-file.js')
-  const { detail, exchange, proven, unproven } = verifyFile(read(absolute(file, io.cwd)))
+  const { detail, exchange, windows, proven, unproven } = verifyFile(read(absolute(file, io.cwd)))
   const content: unknown = exchange === null ? null : JSON.parse(exchange)
   if (json) {
-    io.json({ ...detail, proven, unproven, exchange: content })
+    io.json({ ...detail, proven, unproven, exchange: content, windows })
     return detail.holds ? EXIT.ok : EXIT.failure
   }
   io.out(`${statementText(detail, io)}\n${checksText(detail, io)}`)

@@ -4,6 +4,7 @@ export type HistoryErrorCode =
   | 'HISTORY_NOT_FOUND' // nothing begins with these digits
   | 'HISTORY_AMBIGUOUS' // several things do
   | 'HISTORY_NO_CONTENT' // forgotten, pruned or never kept
+  | 'HISTORY_NO_EVIDENCE' // of an answer: not computed here, too old, or forgotten
   | 'HISTORY_NOT_READY' // the node has just started
   | 'HISTORY_NO_COPY' // nobody that can be reached holds the log
 
@@ -30,6 +31,13 @@ export class HistoryError extends Error {
 
   static NO_CONTENT(state: string): HistoryError {
     return new HistoryError('HISTORY_NO_CONTENT', `The content of this transaction is not here any more: ${state}.`)
+  }
+
+  static NO_EVIDENCE(): HistoryError {
+    return new HistoryError(
+      'HISTORY_NO_EVIDENCE',
+      'This node does not hold what is under the token root of this answer: the node that computed it does, for the time of its ledger.evidence_hours.',
+    )
   }
 
   static NOT_READY(): HistoryError {

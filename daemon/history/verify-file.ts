@@ -1,5 +1,8 @@
 /** An exported transaction, checked by somebody who has nothing but the file: no network, no data folder, no trust. */
 import { parseExport, verifyExport } from '../../ledger/proof.js'
+import type { Export } from '../../ledger/proof.js'
+import { decodeWindow, WINDOW } from '../../ledger/token-root.js'
+import type { OutputPosition } from '../../ledger/token-root.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { exchangeJson, exchangeOf } from './contents.js'
 import type { Detail } from './items.js'
@@ -9,9 +12,18 @@ export interface VerifiedFile {
   readonly detail: Omit<Detail, 'position' | 'role' | 'peer'>
   /** Request and response as JSON; null when the file does not disclose them, or this version cannot read them. */
   readonly exchange: string | null
+  /** The shown windows of the output; empty when they are not under the signed root. */
+  readonly windows: readonly VerifiedWindow[]
   /** What follows from the good checks, and what does not follow from any: sentences for a person. */
   readonly proven: readonly string[]
   readonly unproven: readonly string[]
+}
+
+export interface VerifiedWindow {
+  /** Output position of the first one, counted from where this provider began. */
+  readonly first: number
+  /** `logprob` in nats, best first. */
+  readonly positions: readonly OutputPosition[]
 }
 
 /** Throws `BAD_EXPORT`, `BAD_ENCODING` or `UNKNOWN_VERSION` for a file that is no export of ours. */
@@ -28,6 +40,7 @@ export function verifyFile(text: string): VerifiedFile {
   return {
     detail: { ...detail, checks: verdict.checks },
     exchange: disclosed && data.disclosure ? readable(data.disclosure.content) : null,
+    windows: result('output windows') === 'good' ? data.windows.map(shown) : [],
     ...claims({
       provider: result('provider signature') === 'good',
       consumer: result('consumer signature') === 'good',
@@ -66,6 +79,10 @@ function claims(good: Good): Pick<VerifiedFile, 'proven' | 'unproven'> {
   unproven.push('That the stated model computed the answer: that takes an audit.')
   unproven.push('Who is behind the keys, and that anything was paid.')
   return { proven, unproven }
+}
+
+function shown({ width, proof }: Export['windows'][number]): VerifiedWindow {
+  return { first: proof.window * WINDOW, positions: decodeWindow(proof.bytes, width) }
 }
 
 function readable(content: { readonly request: Uint8Array; readonly response: Uint8Array }): string | null {

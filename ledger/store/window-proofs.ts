@@ -17,7 +17,7 @@ export interface ShownWindow {
 }
 
 /**
- * `windows` null: all of them. `box`: this node's key pair that contents are sealed to. null: the evidence is not here (any
+ * `box`: this node's key pair that contents are sealed to. null: the evidence is not here (any
  * more), or forgotten. Throws `TOKENS_OUT_OF_RANGE` for a window that the answer has not, `STORE_CORRUPT` when what is kept
  * is not under the signed root.
  */
@@ -25,11 +25,11 @@ export async function windowProofs(
   store: Pick<LedgerStore, 'evidence' | 'content'>,
   entry: Entry,
   box: KeyPair,
-  windows: readonly number[] | null,
+  windows: readonly number[] | 'all',
 ): Promise<readonly ShownWindow[] | null> {
   const log = await logOf(store, entry, box)
   if (!log) return null
-  const wanted = windows ?? Array.from({ length: log.windows }, (_, window) => window)
+  const wanted = windows === 'all' ? Array.from({ length: log.windows }, (_, window) => window) : windows
   return wanted.map((window) => ({ width: log.width, proof: log.prove(window) }))
 }
 
