@@ -7,6 +7,7 @@ import { ChainClient } from '../../ledger/chain/client.js'
 import { ChainError } from '../../ledger/chain/errors.js'
 import { CHANNEL_PHASE } from '../../ledger/chain/layout/accounts.js'
 import type { ChannelAccount, OfferAccount, ProviderAccount } from '../../ledger/chain/layout/accounts.js'
+import { OrderClient } from '../../ledger/chain/order-client.js'
 import { Outbox } from '../../ledger/chain/outbox.js'
 import {
   channelsOfPayer,
@@ -46,6 +47,7 @@ export interface ChainLink {
   /** The same without a priority fee: what it takes from the wallet is known to the lamport before it is signed. */
   readonly plain: ChainClient
   readonly outbox: Outbox
+  readonly orders: OrderClient
   /** The provider with this node key. */
   providerOf(node: Uint8Array): Promise<Found<ProviderAccount> | null>
   /** That this wallet has opened. */
@@ -80,6 +82,7 @@ export async function openLink({ dataDir, settings, genesis, wallet, now }: Chai
     client,
     plain: new ChainClient({ rpc, transactor: new Transactor({ rpc, outbox }), program, wallet }),
     outbox,
+    orders: new OrderClient({ rpc, transactor, program, wallet }),
     providerOf: (node) => providerOfNode(rpc, program, node),
     channelsFrom: () => channelsOfPayer(rpc, program, client.address),
     channelsTo: () => channelsOfProvider(rpc, program, client.provider),
