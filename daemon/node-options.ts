@@ -48,6 +48,12 @@ export interface ChainSettings {
   readonly grace: bigint
   /** Seconds: channels with less are refused. */
   readonly leastGrace: bigint
+  /** May coins be put into deposits? `ask`: as a person has answered (daemon/chain/consent.ts). Absent = yes. */
+  readonly deposits?: 'ask' | 'yes' | 'no'
+  /** Seconds without a payment after which a channel is closed; 0 or absent = never. */
+  readonly idle?: bigint
+  /** Milliseconds between two looks at the channels; absent = a quarter of a minute for what is earned, a minute for the rest. */
+  readonly turnMs?: number
   /** Absent = none is offered. */
   readonly priorityFee?: PriorityFee
   /** Does a provider tell the chain what it serves at which price? Absent = no. */

@@ -1,20 +1,29 @@
-/** The chain's part of a node: channels for its purse and its till, and what a provider does by itself. */
+/** The chain's part of a node: channels for its purse and its till, and what it does with them by itself. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
 import safetyCatch from 'safety-catch'
+import type { Lamports } from '../../ledger/amount.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { KeyPair } from '../crypto.js'
 import { codeOf } from '../errors.js'
 import type { Identity } from '../identity.js'
 import type { ChainSettings, NodeOptions } from '../node-options.js'
+import type { Purse } from '../payment/purse.js'
+import type { Till } from '../payment/till.js'
 import { ChainChannels } from './channels.js'
+import { objection } from './consent.js'
+import { Deposits } from './deposits.js'
 import { otherChain } from './genesis.js'
+import type { Keeper } from './keeper.js'
 import type { ChainLink } from './link.js'
 import { Market, sells } from './market.js'
+import { Registration } from './registration.js'
 import type { Settler } from './settler.js'
+import { every } from './turns.js'
 
-/** Between two looks at the channels: far below the shortest grace. */
-const TURN_MS = 15_000
+/** Between two looks at the channels that pay this node: far below the shortest grace. */
+const SETTLE_MS = 15_000
+/** Between two looks at the channels that this node pays on. */
+const KEEP_MS = 60_000
 /** For the last settlement, when the node ends. What is not settled then is settled by the next start. */
 const LAST_MS = 10_000
 
@@ -29,6 +38,9 @@ export interface ChainOptions {
   /** The node key that providers are found by. */
   readonly keys: KeyPair
   readonly store: () => Promise<LedgerStore>
+  /** Where channels are in use. */
+  readonly accounts: () => { readonly purse: Purse; readonly till: Till }
+  readonly budget: { readonly perDay: Lamports | null; readonly spent: () => boolean }
   /** What the owner must know. */
   readonly complain: (message: string) => void
   /** Unix milliseconds. */
@@ -39,38 +51,45 @@ export class Chain {
   readonly channels: ChainChannels
   /** Offers on chain: those of others, and its own. */
   readonly market: Market
+  /** null where nothing is sold. */
+  readonly registration: Registration | null
   readonly #options: ChainOptions
+  readonly #deposits: Deposits
   #opening: Promise<ChainLink> | null = null
   #settler: Settler | null = null
-  #stop: (() => void) | null = null
+  readonly #stops: (() => void)[] = []
   #closed = false
   /** What was complained of last: said once while it lasts. */
   #trouble: string | null = null
 
   constructor(options: ChainOptions) {
-    const { settings, identity, store, options: node } = options
+    const { settings, identity, store, options: node, keys, network, complain, now, budget } = options
+    const chain = (): Promise<ChainLink> => this.link()
     this.#options = options
-    this.channels = new ChainChannels({
+    this.#deposits = new Deposits({
       settings,
-      link: () => this.link(),
+      link: chain,
       store,
       signer: (provider) => identity.voucher(provider),
-      wrongChain: (error) => otherChain(node.dataDir, error),
+      allowance: { ...budget, objection: () => objection(settings, node.dataDir) },
+      now,
     })
-    const { keys, network, complain, now } = options
+    const wrongChain = (error: Error): string => otherChain(node.dataDir, error)
+    this.channels = new ChainChannels({ settings, link: chain, deposits: this.#deposits, wrongChain })
+    const asks = sells(node.models)
+    const client = async (): Promise<ChainLink['client']> => (await this.link()).client
+    this.registration = asks ? new Registration({ client, keys, box: () => identity.box().publicKey, now }) : null
     // What only invited ones can use is nobody else's business.
     const open = node.swarm !== null && node.swarm.invite === null && node.swarm.allow === null
     const publishes = open && settings.publishOffers === true
-    const asks = sells(node.models)
-    const chain = (): Promise<ChainLink> => this.link()
     this.market = new Market({ chain, network, self: keys.publicKey, sells: asks, publishes, complain, now })
   }
 
-  /** A provider with prices registers and settles from here on; everybody else waits for the first payment. */
+  /** A provider with prices registers and settles from here on; deposits are looked after by everybody. */
   start(): void {
     this.market.start()
-    if (!sells(this.#options.options.models)) return
-    void this.#start().catch((error: unknown) => this.#failed(error))
+    void this.#keep().catch((error: unknown) => this.#failed(error))
+    if (this.registration) void this.#sell(this.registration).catch((error: unknown) => this.#failed(error))
   }
 
   /** Settles what is worth it, for at most a while. Idempotent. */
@@ -78,7 +97,7 @@ export class Chain {
     if (this.#closed) return
     this.#closed = true
     this.market.close()
-    this.#stop?.()
+    for (const stop of this.#stops) stop()
     const late = new AbortController()
     const last = this.#settler?.run(true)
     if (last) await Promise.race([last, sleep(LAST_MS, null, { signal: late.signal }).catch(() => null)])
@@ -99,58 +118,73 @@ export class Chain {
     return opening
   }
 
-  async #start(): Promise<void> {
-    const { store, now } = this.#options
-    const { Settler, every } = await import('./settler.js')
+  /** Its owner closes it: nothing further is served on it, and nothing further paid. */
+  readonly closing = (channel: Uint8Array): void => {
+    this.channels.close(channel)
+    this.#options.accounts().purse.retire(channel)
+  }
+
+  /** Deposits come back by themselves. */
+  async #keep(): Promise<void> {
+    const { settings, store, accounts, now } = this.#options
+    const [{ Keeper }, link] = await Promise.all([import('./keeper.js'), this.link()])
+    if (this.#closed) return
+    const { purse } = accounts()
+    const { idle = 0n, turnMs = KEEP_MS } = settings
+    const failed = (error: unknown): void => void this.#failed(error)
+    const keeper: Keeper = new Keeper({ link, store, deposits: this.#deposits, purse, idle, failed, now })
+    // Who has no channel does not ask a chain about any.
+    const turn = async (): Promise<void> => {
+      if (keeper.channels !== 0 || this.#deposits.used) await keeper.run()
+    }
+    this.#stops.push(every(turnMs, turn))
+    await turn()
+  }
+
+  async #sell(registration: Registration): Promise<void> {
+    const { settings, store, accounts, keys, now } = this.#options
+    const [{ Settler }, { Anchor }] = await Promise.all([import('./settler.js'), import('./anchor.js')])
     const link = await this.link()
     if (this.#closed) return
+    const { till } = accounts()
+    const anchor = new Anchor({ client: link.client, store, secretKey: keys.secretKey })
     const closing = (channel: Uint8Array): void => this.channels.close(channel)
-    const settler = new Settler({ link, store, closing, failed: (error) => this.#failed(error), now })
+    const failed = (error: unknown): void => void this.#failed(error)
+    const settler = new Settler({ link, store, till, anchor, closing, failed, now })
     this.#settler = settler
-    let registered = false
     const turn = async (): Promise<void> => {
-      if (!registered) {
-        registered = await this.#register(link).catch((error: unknown) => this.#failed(error))
-        if (!registered) return
-        this.#trouble = null
+      try {
+        const before = registration.done
+        await registration.run()
+        if (!before) this.#trouble = null
+      } catch (error) {
+        this.#failed(error)
+        return
       }
       await settler.run()
     }
-    let busy: Promise<void> | null = null
-    const once = (): Promise<void> => (busy ??= turn().finally(() => (busy = null)))
-    this.#stop = every(TURN_MS, once)
-    await once()
+    this.#stops.push(every(settings.turnMs ?? SETTLE_MS, turn))
+    await turn()
   }
 
-  /** Node key, box key and payout as this node has them. */
-  async #register({ client }: ChainLink): Promise<true> {
-    const { keys, identity, now } = this.#options
-    const box = identity.box().publicKey
-    const known = await client.providerAt(client.provider)
-    const right =
-      known !== null &&
-      b4a.equals(known.account.node, keys.publicKey) &&
-      b4a.equals(known.account.box, box) &&
-      known.account.payout.toBase58() === client.address
-    if (!right) await client.register(keys, box, client.address, String(now()))
-    return true
-  }
-
-  #failed(error: unknown): false {
-    if (this.#closed) return false
+  #failed(error: unknown): void {
+    if (this.#closed) return
     const code = codeOf(error) ?? 'unknown'
-    if (this.#trouble === code) return false
+    if (this.#trouble === code) return
     this.#trouble = code
     void this.#words(error).then((words) => this.#options.complain(words), safetyCatch)
-    return false
   }
 
   async #words(error: unknown): Promise<string> {
     const message = error instanceof Error ? error.message : String(error)
     const code = codeOf(error)
     if (code === 'WRONG_CHAIN' && error instanceof Error) return otherChain(this.#options.options.dataDir, error)
-    if (code !== 'INSUFFICIENT_FUNDS') return `The chain: ${message} It is tried again.`
+    const unknown = this.registration && !this.registration.done
+    const hidden = unknown ? ' What has a price is not offered before this provider is registered there.' : ''
+    if (code !== 'INSUFFICIENT_FUNDS') return `The chain: ${message} It is tried again.${hidden}`
     const { client } = await this.link()
-    return `This provider's wallet ${client.address} cannot pay what the chain takes, so nobody can pay this provider yet: send it some SOL. ${message}`
+    const who = this.registration ? "This provider's wallet" : 'The wallet'
+    const so = this.registration ? ', so nobody can pay this provider yet' : ''
+    return `${who} ${client.address} cannot pay what the chain takes${so}: send it some SOL. ${message}`
   }
 }

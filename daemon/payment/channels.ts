@@ -19,18 +19,20 @@ export interface Incoming {
   readonly deposit: Lamports
   /** ed25519 key that signs its vouchers. */
   readonly signer: Uint8Array
+  /** Cashed already; absent = nothing is. */
+  readonly settled?: Lamports
 }
 
 export interface Channels {
   /** Without asking anybody: can this node pay at all? */
   readonly pays: boolean
-  /** The channel to a provider (its node key), opened if need be; null = there are no means. */
+  /** The channel to a provider (its node key), opened or filled up if need be; null = there are no means. */
   outgoing(provider: Uint8Array): Promise<Outgoing | null>
   /** The channel that a peer says it pays on; null = there is no such channel to this node. */
   incoming(channel: Uint8Array, peer: Uint8Array): Promise<Incoming | null>
   /** Vouchers are cashed later, so one that expires is worth nothing. Absent = they are kept and counted only. */
   readonly cashed?: boolean
-  /** Is so little left of a channel that another one should be opened? Absent = there is only ever one. */
+  /** Is so little left of a channel that `outgoing` should be asked again? Absent = it will always say the same. */
   usedUp?(deposit: Lamports, paid: Lamports): boolean
   /** Is this channel being closed, so that nothing further is served on it? Absent = none ever is. */
   ending?(channel: Uint8Array): boolean

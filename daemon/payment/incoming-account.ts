@@ -42,7 +42,9 @@ export class IncomingAccount implements IncomingMeans {
 
   constructor(options: IncomingAccountOptions) {
     const { source, vouchers, billed } = options
-    const paid = vouchers.held(source.channel)?.voucher.cumulative ?? NO_LAMPORTS
+    const held = vouchers.held(source.channel)?.voucher.cumulative ?? NO_LAMPORTS
+    // Settled for a ledger that is lost: the vouchers of then, shown again, are no money.
+    const paid = source.settled !== undefined && source.settled > held ? source.settled : held
     this.id = source.channel
     this.#options = options
     this.#billed = billed
@@ -73,6 +75,11 @@ export class IncomingAccount implements IncomingMeans {
 
   get paid(): Lamports {
     return this.#channel.paid
+  }
+
+  /** More was put into the channel. */
+  raise(deposit: Lamports): void {
+    if (deposit > this.#channel.deposit) this.#channel = step(this.#channel, { type: 'top-up', deposit })
   }
 
   get accrued(): MicroLamports {

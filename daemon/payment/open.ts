@@ -41,6 +41,8 @@ export interface PaymentsOptions {
   /** Unix milliseconds. */
   readonly now: () => number
   readonly patience?: Patience
+  /** A peer signed what is not so. */
+  readonly onLie?: (peer: Uint8Array, what: string) => void
 }
 
 export interface Payments {
@@ -67,7 +69,15 @@ export interface Payments {
 }
 
 /** Reads or makes the seed: throws as `openIdentity` does. The ledger opens with its first use, or with `books.store()`. */
-export function openPayments({ options, genesis = null, swarm, complain, now, patience }: PaymentsOptions): Payments {
+export function openPayments({
+  options,
+  genesis = null,
+  swarm,
+  complain,
+  now,
+  patience,
+  onLie,
+}: PaymentsOptions): Payments {
   const { dataDir, credit } = options
   const identity = options.identity ?? openIdentity(dataDir)
   const serves = options.models.length > 0
@@ -88,13 +98,13 @@ export function openPayments({ options, genesis = null, swarm, complain, now, pa
   }, complain)
   const store = (): Promise<LedgerStore> => books.store()
   const settings = options.chain ?? null
-  const chain =
-    settings && genesis
-      ? new Chain({ settings, genesis, options, network, identity, keys, store, complain, now })
-      : null
+  const limits = { perDay: options.budget.all.perDay, spent: () => budget?.left(null) === 0n }
+  const given = { options, network, identity, keys, store, complain, now }
+  const accounts = (): { readonly purse: Purse; readonly till: Till } => ({ purse, till })
+  const chain = settings && genesis ? new Chain({ settings, genesis, ...given, accounts, budget: limits }) : null
   const channels = chain?.channels ?? new CreditChannels(credit, (provider) => identity.voucher(provider))
   const failed = (error: unknown): void => books.fail(error)
-  const purse = new Purse({ channels, store, swarm, background: (work) => books.add(work) })
+  const purse = new Purse({ channels, store, swarm, background: (work) => books.add(work), now })
   const till = new Till({ channels, store, failed, now })
   const evidence = new EvidenceKeeper({
     folder: evidenceFolder(join(dataDir, 'ledger')),
@@ -122,7 +132,7 @@ export function openPayments({ options, genesis = null, swarm, complain, now, pa
     till,
     earnings,
     purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
-    sales: new Sales({ books, till, earnings, network, keys, now, patience, keep }),
+    sales: new Sales({ books, till, earnings, network, keys, now, patience, keep, onLie }),
     network,
     chain,
     pays: channels.pays,

@@ -54,6 +54,11 @@ export class OutgoingAccount implements OutgoingMeans {
     return this.#channel.reservations.size === 0 && this.#signing === null
   }
 
+  /** More was put into the channel. */
+  raise(deposit: Lamports): void {
+    if (deposit > this.#channel.deposit) this.#channel = step(this.#channel, { type: 'top-up', deposit })
+  }
+
   /** Cost of everything that arrived. */
   get accrued(): MicroLamports {
     return this.#channel.accrued
@@ -117,6 +122,12 @@ export class OutgoingAccount implements OutgoingMeans {
     if (!last) return null
     // The same one again costs no write and gives the same bytes.
     return paymentOf(await vouchers.sign(last, this.#channel.deposit, means.signer.secretKey))
+  }
+
+  /** Sends the newest voucher again: on a channel that is being left there is no later ask to bring it. */
+  async remind(): Promise<void> {
+    const voucher = await this.voucher()
+    if (voucher) this.#options.send(voucher)
   }
 
   #prove = (claim: Uint8Array): Uint8Array => signRaw(this.#options.means.signer.secretKey, claim)

@@ -11,12 +11,20 @@ export interface PurseOptions {
   readonly store: () => Promise<LedgerStore>
   readonly swarm: () => Pick<Swarm, 'pay'> | null
   readonly background: (work: Promise<void>) => void
+  /** Unix milliseconds. */
+  readonly now: () => number
 }
+
+/** After a larger deposit could not be had, what is left is used for so long before it is tried again. */
+const CONTENT_MS = 60_000
 
 export class Purse {
   readonly #options: PurseOptions
   readonly #accounts = new Map<string, Promise<OutgoingAccount>>()
   readonly #opened = new Map<string, OutgoingAccount>()
+  readonly #renewals = new Map<string, Promise<OutgoingAccount>>()
+  /** Unix milliseconds, by provider. */
+  readonly #content = new Map<string, number>()
 
   constructor(options: PurseOptions) {
     this.#options = options
@@ -27,20 +35,84 @@ export class Purse {
     return this.#opened
   }
 
-  /** Throws `PAYMENT_REQUIRED` without means, `LEDGER_UNAVAILABLE`. */
+  /** Throws `PAYMENT_REQUIRED` without means, `NO_MEANS`, `LEDGER_UNAVAILABLE`. */
   async open(provider: Uint8Array): Promise<OutgoingAccount> {
     const name = b4a.toString(provider, 'hex')
     const used = this.#opened.get(name)
-    if (used?.idle && this.#options.channels.usedUp?.(used.deposit, used.paid)) {
-      this.#opened.delete(name)
-      this.#accounts.delete(name)
-    }
+    if (used && this.#options.channels.usedUp?.(used.deposit, used.paid)) return this.#renewed(used, provider, name)
     let account = this.#accounts.get(name)
     if (!account) {
       account = this.#open(provider, name)
       this.#accounts.set(name, account)
       account.catch(() => this.#accounts.delete(name))
     }
+    return account
+  }
+
+  /** A provider has refused to be paid as before: the next ask looks again where its channel stands. */
+  doubt(provider: Uint8Array): void {
+    const name = b4a.toString(provider, 'hex')
+    if (this.#opened.get(name)?.idle) this.#forget(name)
+  }
+
+  /** Is something under way on this channel? */
+  busy(channel: Uint8Array): boolean {
+    return this.#of(channel).some(([, account]) => !account.idle)
+  }
+
+  /** Nothing further is paid on this channel; what the provider is to have is sent once more. False while it is busy. */
+  retire(channel: Uint8Array): boolean {
+    if (this.busy(channel)) return false
+    for (const [name, account] of this.#of(channel)) {
+      this.#forget(name)
+      this.#options.background(account.remind())
+    }
+    return true
+  }
+
+  #of(channel: Uint8Array): [string, OutgoingAccount][] {
+    return [...this.#opened].filter(([, account]) => b4a.equals(account.id, channel))
+  }
+
+  #forget(name: string): void {
+    this.#opened.delete(name)
+    this.#accounts.delete(name)
+  }
+
+  /** Those that come meanwhile wait for the same. */
+  #renewed(used: OutgoingAccount, provider: Uint8Array, name: string): Promise<OutgoingAccount> {
+    const { now } = this.#options
+    if (used.left > 0n && now() - (this.#content.get(name) ?? -Infinity) < CONTENT_MS) return Promise.resolve(used)
+    const running = this.#renewals.get(name)
+    if (running) return running
+    const renewal = this.#renew(used, provider, name).finally(() => this.#renewals.delete(name))
+    this.#renewals.set(name, renewal)
+    return renewal
+  }
+
+  /** The same channel with more in it, another one, or, where neither can be had, the rest of this one. */
+  async #renew(used: OutgoingAccount, provider: Uint8Array, name: string): Promise<OutgoingAccount> {
+    const { channels, now } = this.#options
+    try {
+      const means = await channels.outgoing(provider)
+      if (!means) throw noMeans()
+      const same = b4a.equals(means.channel, used.id)
+      if (same && means.deposit > used.deposit) {
+        used.raise(means.deposit)
+        return used
+      }
+      if (same || !used.idle) {
+        this.#content.set(name, now())
+        return used
+      }
+    } catch (error) {
+      if (used.left === 0n) throw error
+      this.#content.set(name, now())
+      return used
+    }
+    this.#forget(name)
+    const account = this.#open(provider, name)
+    this.#accounts.set(name, account)
     return account
   }
 

@@ -38,6 +38,8 @@ export interface SalesOptions {
   /** Unix milliseconds. */
   readonly now: () => number
   readonly patience?: Patience | undefined
+  /** A peer signed what is not so. */
+  readonly onLie?: ((peer: Uint8Array, what: string) => void) | undefined
   /** Keeps what is under the token root for the audit window. */
   readonly keep: (statement: Statement, contentKey: Uint8Array, positions: Uint8Array) => Promise<void>
 }
@@ -340,12 +342,16 @@ export class Sale {
 
   /** Both signatures if the consumer's comes, else what there is. */
   async #conclude({ transaction, ciphertext, positions }: Issued): Promise<void> {
-    const { books, keep } = this.#options
+    const { books, keep, onLie } = this.#options
     if (positions) books.add(keep(transaction.statement, this.#ask.keys.content, positions))
     const signature = await this.#ask.countersigned
+    const signed = signedBy(transaction, signature)
+    if (signature && !signed.consumerSignature) {
+      onLie?.(this.#ask.peer, 'a signature under a receipt is not that of the key that asked')
+    }
     const store = await books.store()
     const { times } = transaction.statement
-    await store.append({ role: 'provider', times, transaction: signedBy(transaction, signature), ciphertext })
+    await store.append({ role: 'provider', times, transaction: signed, ciphertext })
   }
 }
 

@@ -6,7 +6,7 @@ import { LedgerError } from '../../ledger/errors.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { ShownPayment, SignedPayment } from '../../swarm/port.js'
 import { codeOf } from '../errors.js'
-import type { Channels } from './channels.js'
+import type { Channels, Incoming } from './channels.js'
 import { PaymentError } from './errors.js'
 import { IncomingAccount } from './incoming-account.js'
 import { Proofs } from './proofs.js'
@@ -34,6 +34,7 @@ export class Till {
   readonly #accounts = new Map<string, Promise<IncomingAccount>>()
   readonly #opened = new Map<string, IncomingAccount>()
   readonly #proofs = new Proofs()
+  readonly #looking = new Map<IncomingAccount, Promise<Incoming | null>>()
   /** The highest that came between asks. */
   readonly #between = new WeakMap<IncomingAccount, bigint>()
 
@@ -46,10 +47,11 @@ export class Till {
   }
 
   /**
-   * The channel of an ask, with the voucher it brought, for whoever proves to hold the key that signs its vouchers. Throws
-   * `PAYMENT_REQUIRED`, `VOUCHER_*`, `LEDGER_UNAVAILABLE`.
+   * The channel of an ask, with the voucher it brought, for whoever proves to hold the key that signs its vouchers. An ask
+   * that wants more than is left may come with a larger deposit. Throws `PAYMENT_REQUIRED`, `VOUCHER_*`,
+   * `LEDGER_UNAVAILABLE`.
    */
-  async open(payment: ShownChannel, peer: Uint8Array): Promise<IncomingAccount> {
+  async open(payment: ShownChannel, peer: Uint8Array, wanted: bigint = 0n): Promise<IncomingAccount> {
     const { channel, voucher } = payment
     if (this.#options.channels.ending?.(channel))
       throw PaymentError.PAYMENT_REQUIRED('This channel is being closed: open another one.')
@@ -64,7 +66,14 @@ export class Till {
         if (codeOf(error) !== 'VOUCHER_NOT_HIGHER') throw error
       }
     }
+    if (wanted > account.left) await this.#raise(account, peer)
     return account
+  }
+
+  /** Is something under way on this channel? */
+  busy(channel: Uint8Array): boolean {
+    const account = this.#opened.get(b4a.toString(channel, 'hex'))
+    return account !== undefined && !account.idle
   }
 
   /**
@@ -104,6 +113,17 @@ export class Till {
       account.catch(() => this.#accounts.delete(name))
     }
     return account
+  }
+
+  /** Asks that come meanwhile wait for the same look. */
+  async #raise(account: IncomingAccount, peer: Uint8Array): Promise<void> {
+    let looking = this.#looking.get(account)
+    if (!looking) {
+      looking = this.#options.channels.incoming(account.id, peer).finally(() => this.#looking.delete(account))
+      this.#looking.set(account, looking)
+    }
+    const source = await looking
+    if (source) account.raise(source.deposit)
   }
 
   async #open(channel: Uint8Array, peer: Uint8Array, name: string): Promise<IncomingAccount> {

@@ -40,6 +40,15 @@ export async function accountOf(rpc: Rpc, address: string): Promise<ChainAccount
   return value === null ? null : accountFrom(address, value)
 }
 
+/** Had it a history, and is nothing there any more, both for good? False where a node has forgotten the history. */
+export async function wasClosed(rpc: Rpc, address: string): Promise<boolean> {
+  const value = valueOf(await rpc.call('getAccountInfo', [address, { ...BASE64, commitment: 'finalized' }]))
+  if (value !== null) return false
+  const found = await rpc.call('getSignaturesForAddress', [address, { limit: 1, commitment: 'finalized' }])
+  if (!Array.isArray(found)) throw odd('getSignaturesForAddress')
+  return found.length > 0
+}
+
 export async function accountsOf(
   rpc: Rpc,
   program: string,

@@ -1,0 +1,55 @@
+/**
+ * A provider's entry on the chain: node key, box key and payout as this node has them. Before it is there nobody can open a
+ * channel, so nothing with a price is offered before.
+ */
+import b4a from 'b4a'
+import type { ChainClient } from '../../ledger/chain/client.js'
+import type { KeyPair } from '../crypto.js'
+
+export interface RegistrationOptions {
+  readonly client: () => Promise<Pick<ChainClient, 'address' | 'provider' | 'providerAt' | 'register'>>
+  /** The node key that providers are found by. */
+  readonly keys: KeyPair
+  /** 32 bytes, x25519. */
+  readonly box: () => Uint8Array
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+export class Registration {
+  readonly #options: RegistrationOptions
+  #done = false
+  readonly #listeners: (() => void)[] = []
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options
+  }
+
+  /** Has the chain been seen to hold it since this node started? */
+  get done(): boolean {
+    return this.#done
+  }
+
+  /** Called once it is there; at once when it is. */
+  onDone(listener: () => void): void {
+    if (this.#done) listener()
+    else this.#listeners.push(listener)
+  }
+
+  /** Makes the entry or corrects it, where that is needed. Throws what the chain throws; call it again then. */
+  async run(): Promise<void> {
+    if (this.#done) return
+    const { keys, now } = this.#options
+    const client = await this.#options.client()
+    const box = this.#options.box()
+    const known = await client.providerAt(client.provider)
+    const right =
+      known !== null &&
+      b4a.equals(known.account.node, keys.publicKey) &&
+      b4a.equals(known.account.box, box) &&
+      known.account.payout.toBase58() === client.address
+    if (!right) await client.register(keys, box, client.address, String(now()))
+    this.#done = true
+    for (const listener of this.#listeners.splice(0)) listener()
+  }
+}
