@@ -22,6 +22,8 @@ import type { LocalModel } from './local-models.js'
 import type { NodeOptions } from './node-options.js'
 import type { Payments } from './payment/open.js'
 import type { ProviderCounters } from './provider/provider.js'
+import { standingField } from './standing-view.js'
+import type { Standings } from './standing-view.js'
 
 export interface NodeParts {
   readonly options: NodeOptions
@@ -54,7 +56,7 @@ export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
     nodeKey: swarm === null ? '' : b4a.toString(swarm.publicKey, 'hex'),
     served: parts.models.map((model) => servedView(model, swarm !== null && !parts.joining)),
     models: parts.cards.map(modelView),
-    peers: (swarm?.peers() ?? []).map(peerSummary),
+    peers: (swarm?.peers() ?? []).map((peer) => peerSummary(peer, parts.payments?.chain?.market ?? null)),
     requests: consumerCounts(parts.requests),
     provided: providerCounts(parts.provided),
     ledger: ledgerView(options, parts.payments),
@@ -127,6 +129,7 @@ function modelView(card: ModelCard): ModelView {
     tokensPerSecond,
     ttftMs,
     notice,
+    offered,
   } = card
   const price = card.price === null ? null : priceView(card.price)
   return {
@@ -143,11 +146,13 @@ function modelView(card: ModelCard): ModelView {
     tokensPerSecond,
     ttftMs,
     notice,
+    ...(offered ? { onChainOnly: offered.filter(({ online }) => online === null).length } : {}),
   }
 }
 
-function peerSummary(peer: PeerView): PeerSummary {
-  return { ...peer, key: b4a.toString(peer.key, 'hex') }
+function peerSummary(peer: PeerView, standings: Standings): PeerSummary {
+  const key = b4a.toString(peer.key, 'hex')
+  return { ...peer, key, ...standingField(standings, key) }
 }
 
 function priceView(prices: Readonly<Record<keyof Prices, bigint>>): PriceView {

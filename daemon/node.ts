@@ -174,7 +174,8 @@ class DaemonNode implements Node {
   }
 
   explain(question: RouteQuestion): RouteView {
-    return explainRoute(this.#router, this.#consumer.entry(question.model), question)
+    const market = this.#payments?.chain?.market ?? null
+    return explainRoute(this.#router, this.#consumer.entry(question.model), question, market)
   }
 
   onChange(listener: () => void): () => void {

@@ -23,7 +23,9 @@ export function define(command: Command): void {
   command.addHelpText(
     'after',
     `
-PRICE is input / output in lamports per million tokens; AT says who computes;
+PRICE is input / output in lamports per million tokens; AT says who computes
+(where a chain is used, "chain (2)": two providers that only the chain knows,
+and that are looked for when the model is asked);
 TOK/S and FIRST (time to first token) are what this node measured itself. --json
 prints an array of the same, with the model root.
 
@@ -54,6 +56,8 @@ export async function run(call: CommandCall): Promise<number> {
 
 function where(model: ModelView): string {
   const others = model.local ? model.providers - 1 : model.providers
+  const listed = model.onChainOnly ?? 0
+  if (others === 0 && !model.local && listed > 0) return `chain (${listed})`
   if (!model.local) return others === 1 ? '1 peer' : `${others} peers`
   return others > 0 ? `here + ${others}` : 'here'
 }

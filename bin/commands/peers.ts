@@ -6,6 +6,7 @@ import { EXIT } from '../exit-codes.js'
 import { runningSnapshot } from '../running.js'
 import { renderTable } from '../table.js'
 import type { Column } from '../table.js'
+import { standingColumns } from '../standing.js'
 import { bytes, duration } from '../words.js'
 
 export function define(command: Command): void {
@@ -35,11 +36,11 @@ export async function run(call: CommandCall): Promise<number> {
     )
     return EXIT.ok
   }
-  io.out(renderTable(columns(Date.now()), peers, io.width, (line) => io.paint('bold', line)))
+  io.out(renderTable(columns(Date.now(), peers), peers, io.width, (line) => io.paint('bold', line)))
   return EXIT.ok
 }
 
-function columns(now: number): readonly Column<PeerSummary>[] {
+function columns(now: number, peers: readonly PeerSummary[]): readonly Column<PeerSummary>[] {
   return [
     { title: 'NODE KEY', shrinkTo: 17, cell: (peer) => peer.key },
     { title: 'ROLES', cell: (peer) => peer.roles.join(', ') },
@@ -49,6 +50,7 @@ function columns(now: number): readonly Column<PeerSummary>[] {
     { title: 'ANSWERED', align: 'right', cell: (peer) => String(peer.asksIn) },
     { title: 'IN', align: 'right', cell: (peer) => bytes(peer.bytesIn) },
     { title: 'OUT', align: 'right', cell: (peer) => bytes(peer.bytesOut) },
+    ...standingColumns(now, peers),
     { title: 'SOFTWARE', shrinkTo: 8, cell: (peer) => peer.software },
   ]
 }

@@ -9,6 +9,7 @@ import { optionText } from '../command.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { connectRunning, loadSettings } from '../running.js'
+import { standingColumns } from '../standing.js'
 import { renderTable } from '../table.js'
 import type { Column } from '../table.js'
 import { priceWords } from '../words.js'
@@ -69,7 +70,10 @@ function tell({ io }: CommandCall, view: RouteView): void {
   else if (chosen === null) io.out(`${model}: nobody can be asked now.${wait}\n`)
   else io.out(`${model}: asks ${io.paint('green', chosen)}.\n`)
   const heading = (line: string): string => io.paint('bold', line)
-  if (candidates.length > 0) io.out(`\n${renderTable(CANDIDATES, candidates, io.width, heading)}`)
+  if (candidates.length > 0)
+    io.out(
+      `\n${renderTable([...CANDIDATES, ...standingColumns(Date.now(), candidates)], candidates, io.width, heading)}`,
+    )
   if (excluded.length > 0) io.out(`\n${renderTable(EXCLUDED, excluded, io.width, heading)}`)
 }
 

@@ -16,6 +16,7 @@ import type { ChainStanding } from '../../proxy/port.js'
 const FEATURES: readonly OfferFeature[] = ['chat', 'completion', 'embeddings', 'thoughts', 'mock']
 /** As many as the swarm's own book holds. Accounts cost their owners a refundable rent, and nothing else. */
 export const MAX_LISTINGS = 2_000
+const MAX_STANDINGS = 10_000
 /** Models of one provider: one of them shall not fill the list. */
 const MAX_OF_ONE = 64
 
@@ -78,8 +79,19 @@ export function flagsOf(features: readonly OfferFeature[], network: Uint8Array):
   return tagOf(network) * 256 + bits
 }
 
+/** By hex node key; of those who earned most. */
+export function standingsOf(providers: readonly Found<ProviderAccount>[]): ReadonlyMap<string, ChainStanding> {
+  const all = providers.map(({ account }) => ({
+    node: b4a.toString(account.node, 'hex'),
+    standing: standingOf(account),
+  }))
+  const best = all.toSorted((a, b) => compare(a.standing, b.standing)).slice(0, MAX_STANDINGS)
+  // Where two accounts name one node, the first of them counts.
+  return new Map(best.toReversed().map(({ node, standing }) => [node, standing]))
+}
+
 /** What a chain can know of a provider, and nothing that it would have to be told. */
-export function standingOf(provider: ProviderAccount): ChainStanding {
+function standingOf(provider: ProviderAccount): ChainStanding {
   return {
     registeredAt: Number(provider.registeredAt),
     settled: provider.settled,

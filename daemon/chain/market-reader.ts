@@ -6,7 +6,8 @@ import b4a from 'b4a'
 import safetyCatch from 'safety-catch'
 import type { OfferAccount, ProviderAccount } from '../../ledger/chain/layout/accounts.js'
 import type { Found } from '../../ledger/chain/readings.js'
-import { listingsOf, MAX_LISTINGS } from './listings.js'
+import type { ChainStanding } from '../../proxy/port.js'
+import { listingsOf, MAX_LISTINGS, standingsOf } from './listings.js'
 import type { Listing, ListingView } from './listings.js'
 
 /** A public RPC node does not like to be asked for all accounts of a program more often. */
@@ -34,6 +35,7 @@ export interface MarketReaderOptions extends ListingView {
 export class MarketReader {
   readonly #options: MarketReaderOptions
   #listings: readonly Listing[] = []
+  #standings: ReadonlyMap<string, ChainStanding> = new Map()
   #readAt: number | null = null
   #timer: NodeJS.Timeout | null = null
   #reading: Promise<void> | null = null
@@ -51,6 +53,11 @@ export class MarketReader {
   /** Unix milliseconds of the last reading; null = none yet. */
   get readAt(): number | null {
     return this.#readAt
+  }
+
+  /** What the chain knows of the provider with this node key (hex), whether it has offers there or not. */
+  standing(node: string): ChainStanding | null {
+    return this.#standings.get(node) ?? null
   }
 
   start(): void {
@@ -81,6 +88,7 @@ export class MarketReader {
     const chain = await this.#options.chain()
     const [offers, providers] = await Promise.all([chain.offers(), chain.providers()])
     this.#readAt = this.#options.now()
+    this.#standings = standingsOf(providers)
     this.#set(listingsOf(offers, providers, this.#options))
   }
 

@@ -2,14 +2,16 @@
 import safetyCatch from 'safety-catch'
 import { isFree } from '../../ledger/price.js'
 import { codeOf } from '../errors.js'
+import type { ChainStanding } from '../../proxy/port.js'
 import type { Listing } from './listings.js'
 import { MarketReader } from './market-reader.js'
 import type { MarketChain } from './market-reader.js'
 import { publish } from './market-publisher.js'
 import type { PublisherChain, Served } from './market-publisher.js'
 
-/** Until the chain says what is served: registration comes first, and a wallet may have to be filled. */
-const AGAIN_MS = 15_000
+/** Until the chain says what is served: registration comes first, and a wallet may have to be filled. Doubles. */
+const AGAIN_MS = 1_000
+const MAX_AGAIN_MS = 30_000
 
 export interface MarketOptions {
   readonly chain: () => Promise<MarketChain & PublisherChain>
@@ -36,6 +38,7 @@ export class Market {
   #served: Served | null = null
   #timer: NodeJS.Timeout | null = null
   #publishing: Promise<void> | null = null
+  #pause = AGAIN_MS
   #closed = false
   /** What was complained of last: said once while it lasts. */
   #trouble: string | null = null
@@ -59,6 +62,11 @@ export class Market {
     return this.#reader.readAt
   }
 
+  /** What the chain knows of the provider with this node key (hex). */
+  standing(node: string): ChainStanding | null {
+    return this.#reader.standing(node)
+  }
+
   /** Reads from here on, in the background. */
   start(): void {
     this.#reader.start()
@@ -69,6 +77,7 @@ export class Market {
     const { sells, publishes } = this.#options
     if (!sells) return
     this.#served = publishes ? served : NOTHING
+    this.#pause = AGAIN_MS
     this.#again(0)
   }
 
@@ -89,6 +98,11 @@ export class Market {
     this.#listeners.clear()
   }
 
+  #later(): void {
+    this.#again(this.#pause)
+    this.#pause = Math.min(MAX_AGAIN_MS, 2 * this.#pause)
+  }
+
   #again(ms: number): void {
     if (this.#closed) return
     if (this.#timer) clearTimeout(this.#timer)
@@ -105,9 +119,9 @@ export class Market {
       const { chain, network } = this.#options
       const done = await publish(await chain(), served, network)
       this.#trouble = null
-      if (!done || served !== this.#served) this.#again(AGAIN_MS)
+      if (!done || served !== this.#served) this.#later()
     } catch (error) {
-      this.#again(AGAIN_MS)
+      this.#later()
       this.#failed(error)
     }
   }

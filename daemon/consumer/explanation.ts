@@ -3,6 +3,8 @@ import b4a from 'b4a'
 import type { Prices } from '../../ledger/price.js'
 import type { GenerateRequest } from '../../proxy/port.js'
 import type { RouteQuestion, RouteView } from '../control/route.js'
+import { standingField } from '../standing-view.js'
+import type { Standings } from '../standing-view.js'
 import type { CatalogEntry } from './catalog.js'
 import type { SwarmRouter } from './swarm-router.js'
 
@@ -13,6 +15,7 @@ export function explainRoute(
   router: Pick<SwarmRouter, 'explain'>,
   entry: CatalogEntry,
   question: RouteQuestion,
+  standings: Standings,
 ): RouteView {
   const { chosen, candidates, excluded, retryAfterMs } = router.explain(entry, requestOf(entry, question), new Set())
   // The router does not look at what this node cannot pay for.
@@ -28,6 +31,7 @@ export function explainRoute(
       price: priceView(offer.prices),
       scoreMs: score,
       ...parts,
+      ...standingField(standings, b4a.toString(offer.nodeKey, 'hex')),
     })),
     excluded: [...excluded, ...unpayable].map(({ offer, reason }) => ({
       provider: b4a.toString(offer.nodeKey, 'hex'),

@@ -2,7 +2,7 @@
  * What `swarmd route explain` asks of a running node and is told. JSON values only, as in a snapshot: keys are hex, prices
  * decimal strings in lamports per million tokens.
  */
-import type { PriceView } from './snapshot.js'
+import type { PriceView, StandingView } from './snapshot.js'
 
 export interface RouteQuestion {
   /** As a caller of the API would write it; null = the model that this node trusts most. */
@@ -40,6 +40,8 @@ export interface CandidateView {
   readonly priceShare: number
   /** The prompt's beginning is in this provider's cache. */
   readonly cached: boolean
+  /** Shown, not counted: null = it is no provider there; absent where no chain is used. */
+  readonly standing?: StandingView | null
 }
 
 export const SORTS = ['price', 'latency', 'throughput'] as const

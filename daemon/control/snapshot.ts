@@ -121,6 +121,19 @@ export interface ModelView {
   readonly tokensPerSecond: number | null
   readonly ttftMs: number | null
   readonly notice: string | null
+  /** Providers that only the chain speaks of, so that nobody knows whether they are there; absent without a chain. */
+  readonly onChainOnly?: number
+}
+
+/** What the chain knows of a provider: amounts in lamports and counts as decimal strings, the time in Unix seconds. */
+export interface StandingView {
+  readonly registeredAt: number
+  readonly settled: string
+  readonly settlements: string
+  readonly channelsOpened: string
+  readonly channelsClosed: string
+  readonly ordersClaimed: string
+  readonly ordersRefunded: string
 }
 
 export interface PeerSummary {
@@ -136,6 +149,8 @@ export interface PeerSummary {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly strikes: number
+  /** null = it is no provider there; absent where no chain is used. */
+  readonly standing?: StandingView | null
 }
 
 export interface RequestCounts {

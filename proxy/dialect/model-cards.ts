@@ -1,5 +1,5 @@
 /** Models in OpenAI's form, with what a swarm knows beyond it in extra fields. */
-import type { ModelCard } from '../port.js'
+import type { ModelCard, ModelProvider, ModelTerms } from '../port.js'
 
 export interface ModelEntry {
   readonly id: string
@@ -19,12 +19,46 @@ export interface ModelEntry {
   readonly providers: number
   readonly local: boolean
   /** Lamports per million tokens, as decimal strings; null when this node computes itself. */
-  readonly price: { readonly prompt: string; readonly cached: string; readonly completion: string } | null
+  readonly price: PriceEntry | null
   /** The price is what providers ask now; the offer that is taken decides. */
   readonly binding_quote: false
   /** As this node measured it; null before the first request. */
   readonly speed: { readonly tokens_per_second: number | null; readonly ttft_ms: number | null }
   readonly notice: string | null
+  /** Who offers it, by its own word and by the chain's; only where a chain is used. */
+  readonly provider_list?: readonly ProviderEntry[]
+}
+
+interface PriceEntry {
+  readonly prompt: string
+  readonly cached: string
+  readonly completion: string
+}
+
+interface TermsEntry {
+  readonly price: PriceEntry
+  readonly context_length: number
+}
+
+/** Amounts and counts of the chain are decimal strings, its times Unix seconds. */
+interface ProviderEntry {
+  readonly node: string
+  readonly connected: boolean
+  /** null = unknown: only the chain speaks of it. */
+  readonly online: true | null
+  readonly swarm: TermsEntry | null
+  readonly chain:
+    | (TermsEntry & {
+        readonly updated_at: number
+        readonly registered_at: number
+        readonly settled_lamports: string
+        readonly settlements: string
+        readonly channels_opened: string
+        readonly channels_closed: string
+        readonly orders_claimed: string
+        readonly orders_refunded: string
+      })
+    | null
 }
 
 /** Every model under its own name, then under its aliases. */
@@ -69,10 +103,38 @@ function entry(card: ModelCard, alias: string | null): ModelEntry {
     features: card.features,
     providers: card.providers,
     local: card.local,
-    price:
-      price === null ? null : { prompt: `${price.input}`, cached: `${price.cached}`, completion: `${price.output}` },
+    price: price === null ? null : priceEntry(price),
     binding_quote: false,
     speed: { tokens_per_second: card.tokensPerSecond, ttft_ms: card.ttftMs },
     notice: card.notice,
+    ...(card.offered ? { provider_list: card.offered.map(providerEntry) } : {}),
   }
+}
+
+function providerEntry({ node, connected, online, swarm, chain }: ModelProvider): ProviderEntry {
+  return {
+    node,
+    connected,
+    online,
+    swarm: swarm && termsEntry(swarm),
+    chain: chain && {
+      ...termsEntry(chain),
+      updated_at: chain.updatedAt,
+      registered_at: chain.registeredAt,
+      settled_lamports: `${chain.settled}`,
+      settlements: `${chain.settlements}`,
+      channels_opened: `${chain.channelsOpened}`,
+      channels_closed: `${chain.channelsClosed}`,
+      orders_claimed: `${chain.ordersClaimed}`,
+      orders_refunded: `${chain.ordersRefunded}`,
+    },
+  }
+}
+
+function termsEntry({ price, contextLength }: ModelTerms): TermsEntry {
+  return { price: priceEntry(price), context_length: contextLength }
+}
+
+function priceEntry({ input, cached, output }: ModelTerms['price']): PriceEntry {
+  return { prompt: `${input}`, cached: `${cached}`, completion: `${output}` }
 }

@@ -24,6 +24,8 @@ export interface NodeSettings {
   readonly budget?: NodeOptions['budget']
   readonly chain?: NodeOptions['chain']
   readonly tokensPerSecond?: number
+  /** Mixed into topics: nodes with another one find each other by their keys only. */
+  readonly invite?: Uint8Array | null
 }
 
 export interface Nodes {
@@ -59,7 +61,13 @@ export async function nodes(t: TestContext): Promise<Nodes> {
         version: 'test',
         dataDir: folder(name),
         cacheDir: join(root, 'cache'),
-        swarm: { bootstrap: dht.bootstrap, host: '127.0.0.1', network: 'test', invite: null, allow: null },
+        swarm: {
+          bootstrap: dht.bootstrap,
+          host: '127.0.0.1',
+          network: 'test',
+          invite: given.invite ?? null,
+          allow: null,
+        },
         aliases: {},
         budget: given.budget ?? { all: { perRequest: null, perDay: null }, keys: new Map() },
         credit: creditOf(given),
