@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { microLamports } from '../ledger/amount.js'
 import { newContentKey, sealContent, sealContentKey } from '../ledger/content.js'
 import type { Content } from '../ledger/content.js'
+import { encodeRequest, encodeResponse } from '../ledger/exchange.js'
 import { boxKeyPair, randomBytes, signingKeyPair } from '../ledger/crypto.js'
 import { cost, price } from '../ledger/price.js'
 import type { Statement } from '../ledger/transaction.js'
@@ -22,14 +23,44 @@ const MODELS = Array.from({ length: 8 }, () => randomBytes(32))
 const PEERS = Array.from({ length: 200 }, () => randomBytes(32))
 const HOUR_MS = 3_600_000
 
-/** A kilobyte asked, a quarter of one answered. */
-export const CONTENT: Content = { request: randomBytes(1024), response: randomBytes(256) }
+const SAMPLING = {
+  temperatureMilli: 700,
+  topPMilli: 950,
+  minPMilli: 0,
+  topK: 40,
+  presencePenaltyMilli: 0,
+  frequencyPenaltyMilli: 0,
+  repeatPenaltyMilli: 1000,
+  logitBias: [],
+  seed: 1n,
+}
+const TOKENS = Array.from({ length: USAGE.output }, (_, i) => 1000 + i)
 
-/** Request `n`: new content key, sealed twice, content encrypted. */
-export function sealed(n: number): { readonly statement: Draft; readonly ciphertext: Uint8Array } {
+/** A kilobyte asked, a quarter of one answered. */
+export const CONTENT: Content = contentOf(0)
+
+function contentOf(n: number): Content {
+  const content = `Request ${n}: tell me of ${filler(980)}`
+  const prompt = { kind: 'chat', messages: [{ role: 'user', content }] } as const
+  const text = `Answer ${n}: ${filler(150)}`
+  return {
+    request: encodeRequest({ kind: 'generate', prompt, sampling: SAMPLING, stop: [], logprobs: null, resume: [] }, 64),
+    response: encodeResponse({ kind: 'generate', finish: 'stop', stopText: null, thought: '', text, tokens: TOKENS }),
+  }
+}
+
+function filler(characters: number): string {
+  return 'fjords, winters and the long way home, '.repeat(characters).slice(0, characters)
+}
+
+/** Request `n`: new content key, sealed twice, content encrypted. `providerBox`: whose history can read it. */
+export function sealed(
+  n: number,
+  providerBox: Uint8Array = PROVIDER_BOX.publicKey,
+): { readonly statement: Draft; readonly ciphertext: Uint8Array } {
   const id = randomBytes(16)
   const key = newContentKey()
-  const { ciphertext, request, response, body } = sealContent(key, id, CONTENT)
+  const { ciphertext, request, response, body } = sealContent(key, id, contentOf(n))
   const statement: Draft = {
     ...varied(n),
     id,
@@ -37,7 +68,7 @@ export function sealed(n: number): { readonly statement: Draft; readonly ciphert
     response: { ...response, tokenRoot: randomBytes(32) },
     body,
     sealedForConsumer: sealContentKey(key, CONSUMER_BOX.publicKey),
-    sealedForProvider: sealContentKey(key, PROVIDER_BOX.publicKey),
+    sealedForProvider: sealContentKey(key, providerBox),
   }
   return { statement, ciphertext }
 }
@@ -82,18 +113,7 @@ const TEMPLATE: Draft = {
   request: { hash: PEER, bytes: CONTENT.request.byteLength },
   response: { hash: PEER, tokenRoot: PEER, bytes: CONTENT.response.byteLength },
   usage: USAGE,
-  sampling: {
-    sampler: 'icdf-1',
-    temperatureMilli: 700,
-    topPMilli: 950,
-    minPMilli: 0,
-    topK: 40,
-    presencePenaltyMilli: 0,
-    frequencyPenaltyMilli: 0,
-    repeatPenaltyMilli: 1000,
-    logitBias: [],
-    seed: 1n,
-  },
+  sampling: { sampler: 'icdf-1', ...SAMPLING },
   finish: 'stop',
   runtime: {
     library: 'node-llama-cpp 3.22.1',

@@ -74,9 +74,11 @@ export async function verify(call: CommandCall, ask: AskHistory, signal: AbortSi
 
 export async function restore(call: CommandCall, ask: AskHistory, signal: AbortSignal): Promise<number> {
   const { io, json } = call
+  const [from, peer] = [folderFrom(call), optionText(call, 'peer')]
+  if (from === null && peer === null && call.options['yes'] !== true) await consent(call)
   const progress = new ProgressLine(call, 'fetched')
   let summary: Summary = { count: 0 }
-  for await (const item of ask({ op: 'restore', from: folderFrom(call) }, signal)) {
+  for await (const item of ask({ op: 'restore', from, peer }, signal)) {
     progress.show(item)
     if ('summary' in item) summary = item.summary
   }
@@ -87,6 +89,19 @@ export async function restore(call: CommandCall, ask: AskHistory, signal: AbortS
       `${plural(summary.count, 'transaction')} restored. ${summary.note ?? ''}\nCheck them with: swarmd history verify\n`,
     )
   return EXIT.ok
+}
+
+/** Those who are asked learn what they could not know otherwise. */
+async function consent({ io, json }: CommandCall): Promise<void> {
+  if (!io.stdin.isTTY || json) {
+    throw DaemonError.CONFIG_INVALID(
+      'Without a terminal, restore from peers needs --peer KEY (that one), or --yes (all).',
+    )
+  }
+  io.err(
+    'All connected peers are asked. Each of them learns under which keys this node asked before, and\nthat they are one owner\'s. To ask a single one: --peer with the first digits of its key ("swarmd peers").\n',
+  )
+  if (!(await confirm(io, 'Ask all of them?'))) throw DaemonError.CANCELLED()
 }
 
 function folderFrom(call: CommandCall): string | null {

@@ -4,7 +4,8 @@ import type { IncomingAsk, PeerStream, Swarm } from '../swarm/port.js'
 import type { SharedPeers } from './history/shared-peers.js'
 import type { NodeOptions, SwarmSettings } from './node-options.js'
 import type { Payments } from './payment/open.js'
-import { muxOf, openShared, sharedSource } from './payment/shared-log.js'
+import { openShared, sharedSource } from './payment/shared-log.js'
+import { Turns } from '../ledger/store/turns.js'
 
 /** Joins nothing yet. */
 export function createSwarm(
@@ -16,6 +17,17 @@ export function createSwarm(
 ): Swarm {
   const { identity, keys, till } = payments
   const serves = options.models.length > 0
+  // A node with fresh keys shows nobody what it signed with earlier ones.
+  const source = sharedSource(payments.books, serves ? null : Date.now())
+  const turns = new Turns()
+  /**
+   * Answers what a peer may have of this log: the transactions in which it is named. In the same turn as hello, so that both
+   * ends of the channel are there when its first message comes.
+   */
+  const share = ({ key, stream }: PeerStream): void => {
+    const channel = openShared(stream, { source, own: keys.publicKey, peer: key, turns })
+    if (channel) sharing.add({ key: Buffer.from(key).toString('hex'), channel })
+  }
   return new SwarmNode({
     keyPair: keys,
     boxKeyPair: serves ? identity.box() : null,
@@ -26,18 +38,9 @@ export function createSwarm(
     allow: settings.allow,
     software: `swarmd/${options.version}`,
     onAsk: serves ? onAsk : null,
-    onPeer: (peer) => share(peer, payments, sharing),
+    onPeer: (peer) => share(peer),
     onVoucher: serves ? (_peer, voucher) => till.accept(voucher) : null,
   })
-}
-
-/**
- * Answers what a peer may have of this log: the transactions in which it is named. In the same turn as hello, so that both
- * ends of the channel are there when its first message comes.
- */
-function share({ key, stream }: PeerStream, { books, keys }: Payments, sharing: SharedPeers): void {
-  const mux = muxOf(stream)
-  if (mux) sharing.add(openShared(mux, { source: sharedSource(books), own: keys.publicKey, peer: key }))
 }
 
 /** On a loopback swarm the address of the network card is not reachable: bind where the bootstrap nodes are. */

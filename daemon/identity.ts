@@ -17,7 +17,7 @@ export function networkId(name: string, genesis: Uint8Array | null = null): Uint
   return hash32('swarmd/1/network/chain', Buffer.concat([genesis, Buffer.from(name, 'utf8')]))
 }
 
-/** A Noise key for one run of a node that serves nothing: peers cannot link its runs. */
+/** A Noise key that nobody can derive again: not its owner either (run-keys.ts has those that can). */
 export function freshNodeKeyPair(): KeyPair {
   return signKeyPair(randomBytes(32))
 }
@@ -33,6 +33,13 @@ export class Identity {
   /** Ed25519: Noise identity of a provider, signer of offers and receipts. */
   node(): KeyPair {
     return signKeyPair(this.#derive('node'))
+  }
+
+  /** Ed25519: Noise identity of one run of a node that serves nothing (run-keys.ts). Without the seed no two can be linked. */
+  run(number: number): KeyPair {
+    const data = new Uint8Array(8)
+    new DataView(data.buffer).setBigUint64(0, BigInt(number), true)
+    return signKeyPair(this.#derive('run', data))
   }
 
   /** Ed25519: fee payer and owner of deposits. */

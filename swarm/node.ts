@@ -156,6 +156,12 @@ export class SwarmNode extends EventEmitter implements Swarm {
     return session !== undefined
   }
 
+  strike(peer: Uint8Array, what: string): void {
+    const key = hex(peer)
+    this.#admission.strike(key)
+    if (this.#admission.refuses(peer)) this.#sessions.get(key)?.destroy(SwarmError.refused('BANNED', what))
+  }
+
   peers(): readonly PeerView[] {
     return this.#sessions.views(this.#known.list(), (key) => this.#admission.strikesOf(key))
   }

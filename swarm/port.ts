@@ -354,6 +354,11 @@ export interface Swarm {
   pay(provider: Uint8Array, voucher: SignedPayment): boolean
   /** Sends the signature under a receipt; false when there is no session any more. */
   countersign(provider: Uint8Array, id: Uint8Array, signature: Uint8Array): boolean
+  /**
+   * Counts a lie of a peer, connected or not, like a breach of protocol: three within an hour ban its key for an hour, and
+   * end its session with `BANNED`. `what` is for that peer's owner.
+   */
+  strike(peer: Uint8Array, what: string): void
   peers(): readonly PeerView[]
   /** How this node stands in the DHT, for `swarmd doctor`. */
   nat(): NatView

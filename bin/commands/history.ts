@@ -40,8 +40,9 @@ Examples:
     .command('show')
     .description('Show one transaction: content, usage, cost, and what was verified and how.')
     .argument('<id>', 'the first digits of its id')
-    .option('--proof <file>', 'write a file that anybody can check with "swarmd verify FILE"')
+    .option('--proof <file>', 'write a file that anybody can check with "swarmd verify FILE"; - prints it')
     .option('--no-content', 'with --proof: without the content key, so the content stays secret')
+    .option('--window <n>', 'a proof that shows parts of the output, 32 tokens each: 0, or 0,3, or all')
   selecting(
     limited(
       command.command('export').description('Write transactions to a file or standard output.'),
@@ -70,6 +71,8 @@ Examples:
     .command('restore')
     .description('Bring back what was lost: from the connected peers, or from a folder with a copy.')
     .option('--from <folder>', 'a copy or a backup of a ledger folder: brings the whole log back into an empty one')
+    .option('--peer <key>', 'ask only peers whose key begins so')
+    .option('-y, --yes', 'ask all connected peers without a question')
 }
 
 /** The options by which transactions are chosen. */

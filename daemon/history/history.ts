@@ -12,6 +12,7 @@ import type { KeyPair } from '../../ledger/crypto.js'
 import { LedgerError } from '../../ledger/errors.js'
 import type { Entry } from '../../ledger/store/entry.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
+import { windowProofs } from '../../ledger/store/window-proofs.js'
 import { conversationOf, excerptOf, exchangeJson, exchangeOf } from './contents.js'
 import type { Exchange } from './contents.js'
 import { CSV_HEADER, csvLine } from './csv.js'
@@ -70,7 +71,7 @@ export class History {
       case 'show':
         return this.#show(store, request.id)
       case 'proof':
-        return this.#proof(store, request.id, request.content)
+        return this.#proof(store, request)
       case 'export':
         return request.format === 'csv'
           ? this.#csv(store, request, signal)
@@ -82,7 +83,7 @@ export class History {
       case 'verify':
         return this.#verify(store, signal)
       case 'restore':
-        return restoreHistory(store, request.from, this.#options.copies, signal)
+        return restoreHistory(store, request, this.#options.copies, this.#options.keys, signal)
     }
   }
 
@@ -130,11 +131,16 @@ export class History {
     yield { summary: { count: 1 } }
   }
 
-  async *#proof(store: LedgerStore, id: string, withContent: boolean): AsyncGenerator<HistoryItem> {
+  async *#proof(
+    store: LedgerStore,
+    { id, content, windows = null }: Extract<HistoryRequest, { op: 'proof' }>,
+  ): AsyncGenerator<HistoryItem> {
     const { entry } = await findOne(store, id)
-    const disclosure = withContent ? await this.#disclosure(store, entry) : null
-    if (withContent && !disclosure) throw HistoryError.NO_CONTENT(await store.contentState(entry))
-    yield* pieces(exportTransaction({ transaction: entry.transaction, disclosure, windows: [] }))
+    const shown = windows && (await windowProofs(store, entry, this.#options.keys.box(), windows))
+    if (windows && !shown) throw HistoryError.NO_EVIDENCE()
+    const disclosure = content ? await this.#disclosure(store, entry) : null
+    if (content && !disclosure) throw HistoryError.NO_CONTENT(await store.contentState(entry))
+    yield* pieces(exportTransaction({ transaction: entry.transaction, disclosure, windows: shown ?? [] }))
     yield { summary: { count: 1 } }
   }
 

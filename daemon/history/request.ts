@@ -20,12 +20,18 @@ export interface Selection {
 
 export type ExportFormat = 'jsonl' | 'csv'
 
+/** By number, from 0. */
+export type Windows = readonly number[] | 'all'
+
 export type HistoryRequest =
   | { readonly op: 'list'; readonly selection: Selection; readonly limit: number | null }
   | { readonly op: 'search'; readonly text: string; readonly selection: Selection; readonly limit: number | null }
   | { readonly op: 'show'; readonly id: string }
-  /** `content`: with the content key, request and response, so that whoever reads the file can read them. */
-  | { readonly op: 'proof'; readonly id: string; readonly content: boolean }
+  /**
+   * `content`: with the content key, request and response, so that whoever reads the file can read them. `windows`: of 32
+   * output positions each, with their candidates; only on the node that computed them, as long as it keeps them.
+   */
+  | { readonly op: 'proof'; readonly id: string; readonly content: boolean; readonly windows?: Windows | null }
   | {
       readonly op: 'export'
       readonly format: ExportFormat
@@ -36,11 +42,12 @@ export type HistoryRequest =
   | { readonly op: 'prune'; readonly keepBytes: number }
   | { readonly op: 'forget'; readonly id: string }
   | { readonly op: 'verify' }
-  /** `from`: a folder with a copy; null = the peers that are connected. */
-  | { readonly op: 'restore'; readonly from: string | null }
+  /** `from`: a folder with a copy; null = the peers that are connected, or those of them whose key begins with `peer`. */
+  | { readonly op: 'restore'; readonly from: string | null; readonly peer: string | null }
 
 const MAX_TEXT = 1024
 const MAX_PATH = 2048
+const MAX_WINDOWS = 1024
 const KINDS = ['chat', 'completion', 'embedding'] as const
 const ROLES = ['consumer', 'provider'] as const
 
@@ -59,7 +66,7 @@ export function parseHistoryRequest(raw: unknown): HistoryRequest {
     case 'forget':
       return { op, id: words(fields, 'id', 64) }
     case 'proof':
-      return { op, id: words(fields, 'id', 64), content: fields['content'] === true }
+      return { op, id: words(fields, 'id', 64), content: fields['content'] === true, windows: windowsOf(fields) }
     case 'export': {
       const format = oneOf(fields, 'format', ['jsonl', 'csv'] as const)
       if (format === undefined) throw HistoryError.BAD_REQUEST('format is missing')
@@ -70,10 +77,18 @@ export function parseHistoryRequest(raw: unknown): HistoryRequest {
     case 'verify':
       return { op }
     case 'restore':
-      return { op, from: fields['from'] === null ? null : words(fields, 'from', MAX_PATH) }
+      return restoreOf(fields)
     default:
       throw HistoryError.BAD_REQUEST('The history has no such question: is the running swarmd of another version?')
   }
+}
+
+function windowsOf({ windows }: Readonly<Record<string, unknown>>): Windows | null {
+  if (windows === undefined || windows === null) return null
+  if (windows === 'all') return windows
+  const some = Array.isArray(windows) && windows.length > 0 && windows.length <= MAX_WINDOWS
+  if (some && windows.every((window) => Number.isSafeInteger(window) && window >= 0)) return windows as number[]
+  throw HistoryError.BAD_REQUEST(`windows must be all, or 1 to ${MAX_WINDOWS} numbers from 0`)
 }
 
 function pruneOf(fields: Readonly<Record<string, unknown>>): HistoryRequest {
@@ -82,6 +97,13 @@ function pruneOf(fields: Readonly<Record<string, unknown>>): HistoryRequest {
   if (before !== null && keepBytes === null) return { op: 'prune', before }
   if (before === null && keepBytes !== null) return { op: 'prune', keepBytes }
   throw HistoryError.BAD_REQUEST('prune takes either an age or a size')
+}
+
+function restoreOf(fields: Readonly<Record<string, unknown>>): HistoryRequest {
+  const given = fields['peer'] ?? null
+  const peer = given === null ? null : words(fields, 'peer', 64).toLowerCase()
+  if (peer !== null && !/^[0-9a-f]+$/.test(peer)) throw HistoryError.BAD_REQUEST('peer must be hexadecimal digits')
+  return { op: 'restore', from: fields['from'] === null ? null : words(fields, 'from', MAX_PATH), peer }
 }
 
 function selectionOf(fields: Readonly<Record<string, unknown>>): Selection {

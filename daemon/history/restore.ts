@@ -4,53 +4,82 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isProven } from '../../ledger/store/shared-checks.js'
+import type { SharedEntry } from '../../ledger/store/shared.js'
 import { Replica } from '../../ledger/store/replica.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import { HistoryError } from './errors.js'
+import type { HistoryKeys } from './history.js'
 import type { HistoryItem } from './items.js'
+import type { HistoryRequest } from './request.js'
 import { watched } from './watched.js'
 
 /** The node's connections, as far as what peers share with this node is concerned. */
 export interface Copies {
   /** Takes back every transaction that a connected peer holds of this node, and this log has not. */
-  recover(
-    store: LedgerStore,
-    signal: AbortSignal,
-    tell: (done: number, total: number) => void,
-  ): Promise<{ readonly peers: number; readonly adopted: number }>
+  recover(store: LedgerStore, options: RecoverOptions): Promise<Recovered>
+}
+
+export interface RecoverOptions {
+  /** The first hexadecimal digits of the keys of those who are asked; null = everybody. */
+  readonly peer: string | null
+  /** Throws for what is forged; false = the peer alone has signed it, and nothing else speaks for it. */
+  readonly isProven: (entry: SharedEntry) => boolean
+  readonly signal: AbortSignal
+  readonly tell: (done: number, total: number) => void
+}
+
+export interface Recovered {
+  /** Peers that answered to the end. */
+  readonly peers: number
+  readonly adopted: number
+  /** Left out, because nothing but the peer's own signature speaks for them. */
+  readonly unproven: number
 }
 
 /** How long a body may take to arrive before it, and all older ones, count as pruned. */
 const BODY_PATIENCE_MS = 5000
 
-/** `from`: a folder with a whole copy; null = the connected peers, each of which has its part. Throws `HISTORY_NO_COPY`. */
+/** Throws `HISTORY_NO_COPY`, and what the store throws. */
 export async function* restoreHistory(
   store: LedgerStore,
-  from: string | null,
+  { from, peer }: Extract<HistoryRequest, { op: 'restore' }>,
   copies: Copies | null,
+  keys: Pick<HistoryKeys, 'box'>,
   signal: AbortSignal,
 ): AsyncGenerator<HistoryItem> {
-  yield* from === null ? fromPeers(store, copies, signal) : fromFolder(store, from, signal)
+  yield* from === null ? fromPeers(store, peer, copies, keys, signal) : fromFolder(store, from, signal)
 }
 
-async function* fromPeers(store: LedgerStore, copies: Copies | null, signal: AbortSignal): AsyncGenerator<HistoryItem> {
+async function* fromPeers(
+  store: LedgerStore,
+  peer: string | null,
+  copies: Copies | null,
+  keys: Pick<HistoryKeys, 'box'>,
+  signal: AbortSignal,
+): AsyncGenerator<HistoryItem> {
   if (!copies) {
     throw HistoryError.NO_COPY(
       'No node runs here that could ask its peers. Start it with "swarmd serve" or "swarmd up", or name a folder with --from DIR.',
     )
   }
-  const { peers, adopted } = yield* watched((tell) => copies.recover(store, signal, tell))
-  if (peers === 0) {
+  const box = keys.box()
+  const { peers, adopted, unproven } = yield* watched((tell) =>
+    copies.recover(store, {
+      peer,
+      isProven: (entry) => isProven(entry, box),
+      signal,
+      tell,
+    }),
+  )
+  if (peers === 0 && adopted === 0) {
     throw HistoryError.NO_COPY(
-      'No connected peer answers for what it shares with this node. Wait for one ("swarmd peers"), or name a folder with --from DIR.',
+      `No connected peer${peer === null ? '' : ` whose key begins with ${peer}`} answers for what it shares with this node. Wait for one ("swarmd peers"), or name a folder with --from DIR.`,
     )
   }
-  yield {
-    summary: {
-      count: adopted,
-      note: `Answered by ${peers} connected ${peers === 1 ? 'peer' : 'peers'}, each with its own part.`,
-    },
-  }
+  const answered = `Answered by ${peers} connected ${peers === 1 ? 'peer' : 'peers'}, each with its own part.`
+  const left = unproven === 0 ? '' : ` Left out: ${unproven} that nothing but the peer's own signature speaks for.`
+  yield { summary: { count: adopted, note: `${answered}${left}` } }
 }
 
 async function* fromFolder(store: LedgerStore, from: string, signal: AbortSignal): AsyncGenerator<HistoryItem> {

@@ -7,6 +7,7 @@
 import b4a from 'b4a'
 import type { IncomingAsk } from '../../swarm/port.js'
 import type { Engine, GenerateJob } from '../engine/port.js'
+import { codeOf } from '../errors.js'
 import type { Books } from '../payment/books.js'
 import type { Sale, Sales } from '../payment/sale.js'
 import { refusalOf } from './refusal.js'
@@ -20,6 +21,8 @@ export interface ProviderOptions {
   readonly models: (rootHex: string) => ServedModel | null
   /** null until the keys are read: no ask comes before that. */
   readonly payments: () => { readonly sales: Sales; readonly books: Books } | null
+  /** A peer brought a payment that it knows to be wrong. */
+  readonly onLie?: (peer: Uint8Array, what: string) => void
   /** After each change of the counters. */
   readonly onChange?: () => void
 }
@@ -37,6 +40,8 @@ export interface ProviderCounters {
 /** An offer outlives a crash of its engine: mostly the model is back within seconds. */
 const AWAY = 'This provider does not serve the model right now; its engine may be restarting.'
 const AWAY_RETRY_MS = 2000
+/** No accident of timing brings these. */
+const LIES: ReadonlySet<string> = new Set(['VOUCHER_BAD_SIGNATURE', 'VOUCHER_OTHER_CHANNEL'])
 
 export class Provider {
   readonly counters: ProviderCounters = { served: 0, failed: 0, cancelled: 0, active: 0, tokensIn: 0, tokensOut: 0 }
@@ -70,6 +75,7 @@ export class Provider {
       this.counters.served++
     } catch (error) {
       const { code, detail, retryAfterMs } = refusalOf(error)
+      if (LIES.has(codeOf(error) ?? '')) this.#options.onLie?.(ask.peer, detail)
       if (ask.signal.aborted) this.counters.cancelled++
       else this.counters.failed++
       const end = (): void => (accepted ? ask.fail(code, detail) : ask.refuse(code, detail, retryAfterMs))

@@ -103,6 +103,25 @@ export class SearchIndex {
     return found
   }
 
+  /** Oldest first, behind the position `after`; `filter` names at least one list (not a time alone). */
+  async forward(
+    filter: Filter,
+    after: number | null,
+    limit: number,
+    read: Read,
+  ): Promise<{ position: number; entry: Entry }[]> {
+    const found: { position: number; entry: Entry }[] = []
+    const from = after === null ? 0 : after + 1
+    for await (const positions of this.#following(filter, from)) {
+      for (const position of positions.filter((one) => one >= from)) {
+        const entry = await read(position)
+        if (fits(entry, filter)) found.push({ position, entry })
+        if (found.length === limit) return found
+      }
+    }
+    return found
+  }
+
   /** Every position with this transaction id, ascending: an id is chosen by a consumer, so several may claim it. */
   async byId(id: Uint8Array): Promise<number[]> {
     const found: number[] = []
@@ -152,6 +171,22 @@ export class SearchIndex {
     }
   }
 
+  /** Ascending positions by segment, the ones in memory last. */
+  async *#following(filter: Filter, from: number): AsyncGenerator<number[]> {
+    const segments = this.#segments
+    const newest = this.#tail.map((_, i) => segments * SEGMENT + i)
+    const [first, ...others] = prefixes(filter)
+    if (!first) throw new TypeError('a filter without a list')
+    const hours = timed(filter) ? await this.#hours(filter, segments - 1) : null
+    const range = { gte: keyAt(first, Math.floor(from / SEGMENT)), lt: keyAt(first, segments) }
+    for await (const { key, value } of this.#bee.createReadStream(range)) {
+      const segment = segmentOf(key)
+      const bits = await this.#common(segment, decodeBits(value), others, hours)
+      if (bits !== 0n) yield unpack(segment, bits).reverse()
+    }
+    yield newest
+  }
+
   /** Segments at or below `last`, descending, with the positions on which all lists agree. */
   async *#postings(
     lists: readonly Uint8Array[],
@@ -165,14 +200,25 @@ export class SearchIndex {
         ? [...hours].sort(([a], [b]) => b - a)
         : Array.from({ length: last + 1 }, (_, i) => [last - i, ALL] as const)
     for await (const [segment, bits] of source) {
-      let common = bits & (hours ? (hours.get(segment) ?? 0n) : ALL)
-      for (const other of others) {
-        if (common === 0n) break
-        const node = await this.#bee.get(keyAt(other, segment))
-        common &= node ? decodeBits(node.value) : 0n
-      }
+      const common = await this.#common(segment, bits, others, hours)
       if (common !== 0n) yield [segment, common]
     }
+  }
+
+  /** The positions of a segment on which these lists agree as well. */
+  async #common(
+    segment: number,
+    bits: bigint,
+    others: readonly Uint8Array[],
+    hours: ReadonlyMap<number, bigint> | null,
+  ): Promise<bigint> {
+    let common = bits & (hours ? (hours.get(segment) ?? 0n) : ALL)
+    for (const other of others) {
+      if (common === 0n) break
+      const node = await this.#bee.get(keyAt(other, segment))
+      common &= node ? decodeBits(node.value) : 0n
+    }
+    return common
   }
 
   async *#list(list: Uint8Array, last: number): AsyncGenerator<readonly [number, bigint]> {

@@ -4,11 +4,32 @@
  */
 import safetyCatch from 'safety-catch'
 import c from 'compact-encoding'
+import type { KeyPair } from '../crypto.js'
 import { LedgerError } from '../errors.js'
-import { assertShared, decodePart, decodeWant, encodePart, encodeWant, MAX_SHARED, partFor } from './shared.js'
-import type { Part, SharedSource } from './shared.js'
+import { claimTo } from './claims.js'
+import type { Ends } from './claims.js'
+import {
+  decodeClaim,
+  decodeHeld,
+  decodePart,
+  decodeWant,
+  encodeClaim,
+  encodeHeld,
+  encodePart,
+  encodeWant,
+  MAX_SHARED,
+} from './shared.js'
+import type { Part, Want } from './shared.js'
+import { SharedAnswers } from './shared-answers.js'
+import type { SharedSource } from './shared-answers.js'
+import { assertShared } from './shared-checks.js'
+import type { Turns } from './turns.js'
 
 const PROTOCOL = 'swarmd/ledger/1'
+
+/** Message numbers. */
+const ASK = { part: 0, claim: 2 } as const
+const ANSWER = { part: 1, held: 3 } as const
 
 /** What we use of a protomux, which swarm/ owns. */
 export interface Mux {
@@ -27,26 +48,38 @@ interface MuxChannel {
 
 export interface SharedChannelOptions {
   readonly source: SharedSource
-  /** This node's key on the connection, and the peer's: both are proven by the handshake. */
+  /** This node's key on the connection, and the peer's: both are proven by the handshake, which has a name of 64 bytes. */
   readonly own: Uint8Array
   readonly peer: Uint8Array
+  readonly handshake: Uint8Array
+  /** The same for all connections of a node. */
+  readonly turns: Turns
 }
 
 export class SharedChannel {
-  readonly #options: SharedChannelOptions
+  readonly #ends: { readonly asking: Ends; readonly answering: Ends }
+  readonly #answers: SharedAnswers
+  readonly #turns: Turns
   readonly #channel: MuxChannel | null
   #answering = false
   #closed = false
-  #waiting: { resolve(part: Part): void; reject(error: Error): void } | null = null
+  #waiting: { readonly answer: number; take(message: Uint8Array): void; reject(error: Error): void } | null = null
 
   /** Both sides open it; nothing travels before somebody asks. */
-  constructor(mux: Mux, options: SharedChannelOptions) {
-    this.#options = options
+  constructor(mux: Mux, { source, own, peer, handshake, turns }: SharedChannelOptions) {
+    this.#ends = {
+      asking: { asker: own, answerer: peer, handshake },
+      answering: { asker: peer, answerer: own, handshake },
+    }
+    this.#answers = new SharedAnswers(source, this.#ends.answering)
+    this.#turns = turns
     this.#channel = mux.createChannel({
       protocol: PROTOCOL,
       messages: [
-        { encoding: c.buffer, onmessage: (message) => this.#answer(message).catch(safetyCatch) },
-        { encoding: c.buffer, onmessage: (message) => this.#take(message) },
+        { encoding: c.buffer, onmessage: (message) => this.#answer(ANSWER.part, () => this.#part(message)) },
+        { encoding: c.buffer, onmessage: (message) => this.#take(ANSWER.part, message) },
+        { encoding: c.buffer, onmessage: (message) => this.#answer(ANSWER.held, () => this.#held(message)) },
+        { encoding: c.buffer, onmessage: (message) => this.#take(ANSWER.held, message) },
       ],
       onclose: () => this.#end(),
     })
@@ -60,19 +93,29 @@ export class SharedChannel {
   }
 
   /**
-   * The newest transactions with this peer, as the peer keeps them, before a place in its log. Every entry is checked.
-   * Throws `STORE_CLOSED` when the channel ends first, and what `assertShared` throws.
+   * Of these keys of earlier runs, the ones with which the peer has transactions: at most 128 at a time. The peer learns
+   * that all of them have one owner. Throws `STORE_CLOSED`, and `BAD_ENCODING` for an answer that names others.
    */
-  async ask(before: number | null, most = MAX_SHARED): Promise<Part> {
-    if (this.#closed || this.#waiting) throw LedgerError.STORE_CLOSED('the channel to the other log, or it is busy,')
-    const answer = new Promise<Part>((resolve, reject) => (this.#waiting = { resolve, reject }))
-    this.#channel?.messages[0]?.send(encodeWant({ before, most }))
-    const part = await answer
-    const { own, peer } = this.#options
-    for (const entry of part.entries) assertShared(entry, own, peer)
-    // An answer that does not come nearer to the end would be asked for for ever.
-    if (part.next !== null && before !== null && part.next >= before)
-      throw LedgerError.BAD_ENCODING('a part in a circle')
+  async claim(keys: readonly KeyPair[]): Promise<KeyPair[]> {
+    const claims = keys.map((pair) => claimTo(pair, this.#ends.asking))
+    const places = await this.#ask(ASK.claim, encodeClaim(claims), ANSWER.held, decodeHeld)
+    return [...new Set(places)].map((place) => {
+      const key = keys[place]
+      if (!key) throw LedgerError.BAD_ENCODING('a key that was not claimed')
+      return key
+    })
+  }
+
+  /**
+   * The transactions with this peer, as the peer keeps them, oldest first. `whose`: a claimed key, null = the one of the
+   * connection. Every entry is checked. Throws `STORE_CLOSED` when the channel ends first, and what `assertShared` throws.
+   */
+  async ask({ whose = null, after = null, most = MAX_SHARED }: Partial<Want> = {}): Promise<Part> {
+    const part = await this.#ask(ASK.part, encodeWant({ whose, after, most }), ANSWER.part, decodePart)
+    const { asker, answerer } = this.#ends.asking
+    for (const entry of part.entries) assertShared(entry, whose ?? asker, answerer)
+    // What says there is more and gives nothing would be asked for ever.
+    if (part.more && part.entries.length === 0) throw LedgerError.BAD_ENCODING('an empty part before the last')
     return part
   }
 
@@ -81,28 +124,45 @@ export class SharedChannel {
     this.#end()
   }
 
-  async #answer(message: Uint8Array): Promise<void> {
-    if (this.#answering) return this.close()
-    this.#answering = true
-    try {
-      const { source, peer } = this.#options
-      const part = await partFor(source, peer, decodeWant(message))
-      if (!this.#closed) this.#channel?.messages[1]?.send(encodePart(part))
-    } catch {
-      this.close()
-    } finally {
-      this.#answering = false
-    }
+  async #ask<T>(question: number, bytes: Uint8Array, answer: number, read: (bytes: Uint8Array) => T): Promise<T> {
+    if (this.#closed || this.#waiting) throw LedgerError.STORE_CLOSED('the channel to the other log, or it is busy,')
+    const answered = new Promise<T>((resolve, reject) => {
+      this.#waiting = { answer, take: (message) => resolve(read(message)), reject }
+    })
+    this.#channel?.messages[question]?.send(bytes)
+    return answered
   }
 
-  #take(message: Uint8Array): void {
+  async #part(message: Uint8Array): Promise<Uint8Array> {
+    return encodePart(await this.#answers.part(decodeWant(message)))
+  }
+
+  async #held(message: Uint8Array): Promise<Uint8Array> {
+    return encodeHeld(await this.#answers.held(decodeClaim(message)))
+  }
+
+  #answer(number: number, work: () => Promise<Uint8Array>): void {
+    if (this.#answering) return this.close()
+    this.#answering = true
+    this.#turns
+      .take(async () => {
+        if (this.#closed) return
+        const answer = await work()
+        this.#answering = false
+        if (!this.#closed) this.#channel?.messages[number]?.send(answer)
+      })
+      .catch(() => this.close())
+      .catch(safetyCatch)
+  }
+
+  #take(number: number, message: Uint8Array): void {
     const waiting = this.#waiting
     this.#waiting = null
     try {
-      if (!waiting) throw LedgerError.BAD_ENCODING('an answer to no question')
-      waiting.resolve(decodePart(message))
+      if (waiting?.answer !== number) throw LedgerError.BAD_ENCODING('an answer to no question')
+      waiting.take(message)
     } catch (error) {
-      waiting?.reject(error instanceof Error ? error : LedgerError.BAD_ENCODING('a part that cannot be read'))
+      waiting?.reject(error instanceof Error ? error : LedgerError.BAD_ENCODING('an answer that cannot be read'))
       this.close()
     }
   }

@@ -3,31 +3,34 @@
  * which it is named, and nobody gets anything else. Hypercore's own replication cannot do that, because whoever may ask for
  * one block of a core may ask for all.
  *
- *   want = version uint8 (1) | before optional uint | most uint
- *   part = version uint8 (1) | next optional uint | list of (role uint8 | transaction | optional ciphertext)
+ *   want  = version uint8 (1) | whose optional key 32 | after optional transaction id 16 | most uint
+ *   part  = version uint8 (1) | more flag | list of (role uint8 | transaction | optional ciphertext), oldest first
+ *   claim = version uint8 (1) | list (128) of (key 32 | signature 64)
+ *   held  = version uint8 (1) | list (128) of places in the claim, ascending: keys with which there are transactions
  *
- * What arrives needs no trust: a transaction counts when the asker is named in it, the other side signed it, and the
- * ciphertext has the hash that was signed. `before` and `next` are places in the log of the side that answers.
+ * `whose` names a key that was claimed on this connection; without it the connection's own is meant. Places in a log are
+ * never told: they would say how much there is with others.
  */
-import b4a from 'b4a'
-import { bytes, decode, encode, list, oneOf, optional, struct, uint, version } from '../codec.js'
+import { bytes, decode, encode, fixed, flag, list, oneOf, optional, struct, uint, version } from '../codec.js'
 import type { Codec } from '../codec.js'
-import { bodyHash } from '../content.js'
-import { LedgerError } from '../errors.js'
-import { contradictions, isConsumerSigned, isProviderSigned } from '../receipt.js'
+import { KEY_BYTES, SIGNATURE_BYTES } from '../crypto.js'
 import { decodeTransaction, encodeTransaction, MAX_TRANSACTION_BYTES } from '../transaction.js'
 import type { Transaction } from '../transaction.js'
-import type { Entry, Role } from './entry.js'
-import type { Filter } from './index-keys.js'
+import type { Role } from './entry.js'
 
 /** Transactions of one part. */
 export const MAX_SHARED = 32
 /** Ciphertexts of one part together, so that it fits into one message of a connection; a longer one stays behind. */
-const MAX_BODIES_BYTES = 4 * 1024 * 1024
+export const MAX_BODIES_BYTES = 4 * 1024 * 1024
+/** Keys of one claim: a hundredth of a second to check. */
+export const MAX_CLAIMED = 128
+const ID_BYTES = 16
 
 export interface Want {
-  /** Only what lies before this place; null = from the newest on. */
-  readonly before: number | null
+  /** A key that was claimed before; null = the asker's key on this connection. */
+  readonly whose: Uint8Array | null
+  /** Only what follows on this transaction; null = from the oldest on. */
+  readonly after: Uint8Array | null
   readonly most: number
 }
 
@@ -39,9 +42,15 @@ export interface SharedEntry {
 }
 
 export interface Part {
-  /** To ask on from; null = that was all. */
-  readonly next: number | null
+  /** There is more after the last entry. */
+  readonly more: boolean
   readonly entries: readonly SharedEntry[]
+}
+
+/** A key that is the asker's as well: its signature is over this very connection (claims.ts). */
+export interface Claimed {
+  readonly key: Uint8Array
+  readonly signature: Uint8Array
 }
 
 interface EncodedEntry {
@@ -50,21 +59,22 @@ interface EncodedEntry {
   readonly ciphertext: Uint8Array | null
 }
 
-const PLACE = uint(Number.MAX_SAFE_INTEGER)
+interface EncodedPart {
+  readonly version: number
+  readonly more: boolean
+  readonly entries: readonly EncodedEntry[]
+}
 
 const WANT = struct<Want & { version: number }>({
   version: version('the wish for a shared part', 1),
-  before: optional(PLACE),
+  whose: optional(fixed(KEY_BYTES)),
+  after: optional(fixed(ID_BYTES)),
   most: uint(MAX_SHARED),
 })
 
-const PART: Codec<{ version: number; next: number | null; entries: readonly EncodedEntry[] }> = struct<{
-  version: number
-  next: number | null
-  entries: readonly EncodedEntry[]
-}>({
+const PART: Codec<EncodedPart> = struct<EncodedPart>({
   version: version('the shared part', 1),
-  next: optional(PLACE),
+  more: flag,
   entries: list(
     struct<EncodedEntry>({
       role: oneOf('a role', ['consumer', 'provider']),
@@ -75,64 +85,50 @@ const PART: Codec<{ version: number; next: number | null; entries: readonly Enco
   ),
 })
 
-export function encodeWant({ before, most }: Want): Uint8Array {
-  return encode(WANT, { version: 1, before, most })
+const CLAIM = struct<{ version: number; keys: readonly Claimed[] }>({
+  version: version('the claim to keys', 1),
+  keys: list(struct<Claimed>({ key: fixed(KEY_BYTES), signature: fixed(SIGNATURE_BYTES) }), MAX_CLAIMED),
+})
+
+const HELD = struct<{ version: number; places: readonly number[] }>({
+  version: version('the keys that are known', 1),
+  places: list(uint(MAX_CLAIMED - 1), MAX_CLAIMED),
+})
+
+export function encodeWant({ whose, after, most }: Want): Uint8Array {
+  return encode(WANT, { version: 1, whose, after, most })
 }
 
-/** Throws `BAD_ENCODING` or `UNKNOWN_VERSION`. */
+/** Throws `BAD_ENCODING` or `UNKNOWN_VERSION`, as the decoders below. */
 export function decodeWant(encoded: Uint8Array): Want {
-  const { before, most } = decode(WANT, encoded)
-  return { before, most }
+  const { whose, after, most } = decode(WANT, encoded)
+  return { whose, after, most }
 }
 
-export function encodePart({ next, entries }: Part): Uint8Array {
+export function encodePart({ more, entries }: Part): Uint8Array {
   const encoded = entries.map((entry) => ({ ...entry, transaction: encodeTransaction(entry.transaction) }))
-  return encode(PART, { version: 1, next, entries: encoded })
+  return encode(PART, { version: 1, more, entries: encoded })
 }
 
-/** Throws `BAD_ENCODING` or `UNKNOWN_VERSION`. Nothing is verified yet: `assertShared`. */
+/** Nothing is verified yet: shared-checks.ts. */
 export function decodePart(encoded: Uint8Array): Part {
-  const { next, entries } = decode(PART, encoded)
-  return { next, entries: entries.map((entry) => ({ ...entry, transaction: decodeTransaction(entry.transaction) })) }
+  const { more, entries } = decode(PART, encoded)
+  return { more, entries: entries.map((entry) => ({ ...entry, transaction: decodeTransaction(entry.transaction) })) }
 }
 
-/** What the answering side reads. */
-export interface SharedSource {
-  query(filter: Filter, limit: number): Promise<{ position: number; entry: Entry }[]>
-  ciphertext(entry: Entry): Promise<Uint8Array | null>
+export function encodeClaim(keys: readonly Claimed[]): Uint8Array {
+  return encode(CLAIM, { version: 1, keys })
 }
 
-/** What is told to `peer`, whose key the connection has proven. Newest first. */
-export async function partFor(source: SharedSource, peer: Uint8Array, want: Want): Promise<Part> {
-  const most = Math.max(1, want.most)
-  const filter = { counterparty: peer, ...(want.before === null ? {} : { before: want.before }) }
-  const found = await source.query(filter, most)
-  const entries: SharedEntry[] = []
-  let room = MAX_BODIES_BYTES
-  for (const { entry } of found) {
-    const body = entry.transaction.statement.body.bytes <= room ? await source.ciphertext(entry) : null
-    room -= body?.byteLength ?? 0
-    entries.push({ role: entry.role, transaction: entry.transaction, ciphertext: body })
-  }
-  const last = found.at(-1)
-  return { next: last && found.length === most ? last.position : null, entries }
+export function decodeClaim(encoded: Uint8Array): readonly Claimed[] {
+  return decode(CLAIM, encoded).keys
 }
 
-/**
- * Refuses what `peer` has no business to tell `own`: throws `BAD_ENCODING` for a transaction between others or one that
- * contradicts itself, `RECEIPT_BAD_SIGNATURE` where the peer did not sign, `STORE_CORRUPT` for another body.
- */
-export function assertShared({ role, transaction, ciphertext }: SharedEntry, own: Uint8Array, peer: Uint8Array): void {
-  const { statement } = transaction
-  const [theirs, ours] =
-    role === 'provider' ? [statement.provider, statement.consumer] : [statement.consumer, statement.provider]
-  if (!b4a.equals(theirs, peer) || !b4a.equals(ours, own)) {
-    throw LedgerError.BAD_ENCODING('a transaction between others')
-  }
-  if (contradictions(statement).length > 0) throw LedgerError.BAD_ENCODING('a transaction that contradicts itself')
-  const signed = role === 'provider' ? isProviderSigned(transaction) : isConsumerSigned(transaction)
-  if (!signed) throw LedgerError.RECEIPT_BAD_SIGNATURE(role)
-  if (ciphertext && !b4a.equals(bodyHash(ciphertext), statement.body.hash)) {
-    throw LedgerError.STORE_CORRUPT('a body that is not the one that was signed')
-  }
+export function encodeHeld(places: readonly number[]): Uint8Array {
+  return encode(HELD, { version: 1, places })
+}
+
+/** Places in no order are as good as any; one that was not claimed is for the caller to see. */
+export function decodeHeld(encoded: Uint8Array): readonly number[] {
+  return decode(HELD, encoded).places
 }

@@ -11,14 +11,18 @@ import { ModelNames } from '../../daemon/history/model-names.js'
 import { parseHistoryRequest } from '../../daemon/history/request.js'
 import type { HistoryRequest } from '../../daemon/history/request.js'
 import { SharedPeers } from '../../daemon/history/shared-peers.js'
+import type { SharedPeer } from '../../daemon/history/shared-peers.js'
 import { verifyFile } from '../../daemon/history/verify-file.js'
 import { Identity } from '../../daemon/identity.js'
-import { partFor } from '../../ledger/store/shared.js'
+import type { KeyPair } from '../../ledger/crypto.js'
+import { claimTo } from '../../ledger/store/claims.js'
+import { SharedAnswers } from '../../ledger/store/shared-answers.js'
+import type { Want } from '../../ledger/store/shared.js'
 import { LedgerStore } from '../../ledger/store/store.js'
 import { chat, record } from '../helpers/exchanges.js'
 import type { Said } from '../helpers/exchanges.js'
 import { folderOf } from '../ledger/folder.js'
-import { CONSUMER, filled, PROVIDER } from '../ledger/sample.js'
+import { CONSUMER, filled, PROVIDER, PROVIDER_BOX, STRANGER } from '../ledger/sample.js'
 
 const IDENTITY = new Identity(filled(32, 77))
 const ROOT = Buffer.from(filled(32, 10)).toString('hex')
@@ -276,13 +280,13 @@ test('a log comes back from a folder with a copy, and from nothing else', async 
   const source = await kept(t, [{ question: 'Still there?' }, {}])
   await source.store.close()
   const target = await kept(t, [])
-  await assert.rejects(target.ask({ op: 'restore', from: null }), { code: 'HISTORY_NO_COPY' })
-  await assert.rejects(target.ask({ op: 'restore', from: folderOf(t) }), { code: 'HISTORY_NO_COPY' })
-  const { summary } = await target.ask({ op: 'restore', from: source.folder })
+  await assert.rejects(target.ask({ op: 'restore', from: null, peer: null }), { code: 'HISTORY_NO_COPY' })
+  await assert.rejects(target.ask({ op: 'restore', from: folderOf(t), peer: null }), { code: 'HISTORY_NO_COPY' })
+  const { summary } = await target.ask({ op: 'restore', from: source.folder, peer: null })
   assert.equal(summary?.count, 2)
   assert.equal((await target.ask({ op: 'search', text: 'still there', ...ALL })).rows.length, 1)
   await record(target.store, IDENTITY.box().publicKey, [{}])
-  await assert.rejects(target.ask({ op: 'restore', from: source.folder }), { code: 'STORE_FORKED' })
+  await assert.rejects(target.ask({ op: 'restore', from: source.folder, peer: null }), { code: 'STORE_FORKED' })
   await record(target.store, IDENTITY.box().publicKey, [{}])
   assert.equal(target.store.length, 4, 'a refused restore stops nobody from appending')
 })
@@ -294,32 +298,166 @@ test('a copied ledger folder is no ledger, so that no log forks, but a backup th
   cpSync(source.folder, backup, { recursive: true })
   await assert.rejects(LedgerStore.open(backup, IDENTITY.store()), { code: 'STORE_FORKED', message: /restore --from/ })
   const target = await kept(t, [])
-  await target.ask({ op: 'restore', from: backup })
+  await target.ask({ op: 'restore', from: backup, peer: null })
   assert.equal((await target.ask({ op: 'search', text: 'backup', ...ALL })).rows.length, 1)
 })
 
-test('what peers share comes back through them, a peer that lies is left out, and without any the way out is told', async (t) => {
-  const theirs = await kept(t, [{ question: 'Shared?', role: 'provider' }, { role: 'provider' }])
-  const { store, names } = await kept(t, [])
-  const peers = new SharedPeers()
-  const ask = async (): Promise<HistoryItem[]> => {
-    const history = new History({ store: () => Promise.resolve(store), keys: IDENTITY, names, copies: peers })
-    const items: HistoryItem[] = []
-    for await (const item of history.run({ op: 'restore', from: null }, new AbortController().signal)) items.push(item)
-    return items
-  }
-  await assert.rejects(ask(), { code: 'HISTORY_NO_COPY', message: /--from DIR/ })
-  let cut = false
-  peers.add({ closed: false, close: () => (cut = true), ask: () => Promise.reject(new Error('a lie')) })
-  peers.add({
+/** A peer that answers for the part of a log that it shares with the consumer. */
+function keeper(store: LedgerStore, key = 'aa', handshake = filled(64, 1)): SharedPeer & { closed: boolean } {
+  const ends = { asker: CONSUMER.publicKey, answerer: PROVIDER.publicKey, handshake }
+  const answers = new SharedAnswers(store, ends)
+  const peer = {
+    key,
     closed: false,
-    close: () => assert.fail(),
-    ask: (before) => partFor(theirs.store, CONSUMER.publicKey, { before, most: 1 }),
-  })
-  const last = (await ask()).at(-1)
-  assert.ok(cut && last && 'summary' in last && last.summary.count === 2)
-  assert.equal(store.length, 2)
+    channel: {
+      closed: false,
+      close: () => void (peer.closed = true),
+      ask: ({ whose = null, after = null }: Partial<Want> = {}) => answers.part({ whose, after, most: 1 }),
+      claim: async (keys: readonly KeyPair[]) => {
+        const places = await answers.held(keys.map((pair) => claimTo(pair, ends)))
+        return keys.filter((_, place) => places.includes(place))
+      },
+    },
+  }
+  return peer
+}
+
+interface Restoring {
+  readonly peers: SharedPeers
+  readonly lies: string[]
+  readonly store: LedgerStore
+  restore(peer?: string | null): Promise<Summary | null>
+}
+
+async function restoring(t: TestContext, earlier: readonly KeyPair[] = []): Promise<Restoring> {
+  const { store, names } = await kept(t, [])
+  const lies: string[] = []
+  const peers = new SharedPeers({ earlier: () => earlier, onLie: (peer, what) => lies.push(`${peer}: ${what}`) })
+  const history = new History({ store: () => Promise.resolve(store), keys: IDENTITY, names, copies: peers })
+  return {
+    peers,
+    lies,
+    store,
+    async restore(peer = null) {
+      let summary: Summary | null = null
+      for await (const item of history.run({ op: 'restore', from: null, peer }, new AbortController().signal)) {
+        if ('summary' in item) summary = item.summary
+      }
+      return summary
+    },
+  }
+}
+
+/** What a provider has of this node: contents sealed to both. */
+async function provided(t: TestContext, said: readonly Said[]): Promise<LedgerStore> {
+  const store = await LedgerStore.open(folderOf(t), filled(32, 78))
+  t.after(() => store.close())
+  await record(
+    store,
+    PROVIDER_BOX.publicKey,
+    said.map((one) => ({ role: 'provider', ...one })),
+    IDENTITY.box().publicKey,
+  )
+  return store
+}
+
+test('what peers share comes back through them in its order and once, a liar is left out and named', async (t) => {
+  const theirs = await provided(t, [{ question: 'Shared?' }, {}, {}])
+  const { peers, lies, store, restore } = await restoring(t)
+  await assert.rejects(restore(), { code: 'HISTORY_NO_COPY', message: /--from DIR/ })
+  const liar = keeper(theirs, 'bb')
+  peers.add({ ...liar, channel: { ...liar.channel, ask: () => Promise.reject(new Error('a lie')) } })
+  peers.add(keeper(theirs))
+  assert.equal((await restore())?.count, 3)
+  assert.deepEqual([liar.closed, lies], [true, ['bb: a lie']])
+  assert.deepEqual(
+    (await store.query({}, 9)).map(({ entry }) => entry.transaction.statement.counter),
+    [2, 1, 0],
+  )
+  assert.equal((await restore())?.count, 0)
+  await assert.rejects(restore('cc'), { code: 'HISTORY_NO_COPY', message: /begins with cc/ })
 })
+
+test('a peer that tells the same for ever, or signs for ever alone, is left out', async (t) => {
+  const theirs = await provided(t, [{}, {}])
+  const { peers, lies, restore } = await restoring(t)
+  const { channel } = keeper(theirs)
+  const first = await channel.ask({})
+  peers.add({ key: 'dd', channel: { ...channel, ask: () => Promise.resolve({ ...first, more: true }) } })
+  const alone = first.entries.map((entry) => ({
+    ...entry,
+    ciphertext: null,
+    transaction: { ...entry.transaction, consumerSignature: null },
+  }))
+  let n = 0
+  const endless = (): ReturnType<typeof channel.ask> => {
+    const [one] = alone
+    assert.ok(one)
+    const { transaction } = one
+    const id = new Uint8Array(16)
+    new DataView(id.buffer).setUint32(0, n++)
+    const statement = { ...transaction.statement, id }
+    return Promise.resolve({ more: true, entries: [{ ...one, transaction: { ...transaction, statement } }] })
+  }
+  peers.add({ key: 'ee', channel: { ...channel, ask: endless } })
+  assert.equal((await restore())?.count, 1)
+  assert.deepEqual(lies.sort(), ['dd: it told the same twice', 'ee: it told of too much that it alone had signed'])
+})
+
+test('forged records are refused: with a seal to somebody else, and with nothing but the forger’s signature', async (t) => {
+  const store = await LedgerStore.open(folderOf(t), filled(32, 79))
+  t.after(() => store.close())
+  await record(store, PROVIDER_BOX.publicKey, [{ role: 'provider' }], PROVIDER_BOX.publicKey)
+  const { peers, lies, store: ours, restore } = await restoring(t)
+  peers.add(keeper(store))
+  await assert.rejects(restore(), { code: 'HISTORY_NO_COPY' })
+  assert.match(lies[0] ?? '', /does not open/)
+  assert.equal(ours.length, 0)
+})
+
+test('a restore under a new key brings back what earlier keys signed, over several peers in the order of the days', async (t) => {
+  const { peers, store, restore } = await restoring(t, [STRANGER, CONSUMER])
+  const half = await provided(t, [
+    { question: 'first', n: 1 },
+    { question: 'third', n: 3, changes: later(3) },
+  ])
+  const other = await provided(t, [
+    { question: 'second', n: 2, changes: later(2) },
+    { question: 'fourth', n: 4, changes: later(4) },
+  ])
+  for (const [key, log] of [
+    ['aa', half],
+    ['bb', other],
+  ] as const) {
+    const ends = { asker: PROVIDER_BOX.publicKey, answerer: PROVIDER.publicKey, handshake: filled(64, 2) }
+    const answers = new SharedAnswers(log, ends)
+    const { channel } = keeper(log)
+    peers.add({
+      key,
+      channel: {
+        ...channel,
+        ask: ({ whose = null, after = null } = {}) => answers.part({ whose, after, most: 1 }),
+        claim: async (keys) => {
+          const places = await answers.held(keys.map((pair) => claimTo(pair, ends)))
+          return keys.filter((_, place) => places.includes(place))
+        },
+      },
+    })
+  }
+  assert.equal((await restore())?.count, 4)
+  const said = []
+  for (let position = 0; position < 4; position++) {
+    const content = await store.content(await store.get(position), IDENTITY.box())
+    said.push(/first|second|third|fourth/.exec(Buffer.from(content?.request ?? []).toString())?.[0])
+  }
+  assert.deepEqual(said, ['first', 'second', 'third', 'fourth'])
+})
+
+/** A day each. */
+function later(n: number): NonNullable<Said['changes']> {
+  const asked = 1_790_000_000_000 + n * 86_400_000
+  return { times: { asked, firstToken: asked + 1, done: asked + 2 } }
+}
 
 test('the copy of another seed brings nothing back, and the ledger stays usable', async (t) => {
   const stranger = folderOf(t)
@@ -327,13 +465,24 @@ test('the copy of another seed brings nothing back, and the ledger stays usable'
   await record(theirs, IDENTITY.box().publicKey, [{}])
   await theirs.close()
   const { ask, store } = await kept(t, [])
-  await assert.rejects(ask({ op: 'restore', from: stranger }), { code: 'HISTORY_NO_COPY' })
+  await assert.rejects(ask({ op: 'restore', from: stranger, peer: null }), { code: 'HISTORY_NO_COPY' })
   await record(store, IDENTITY.box().publicKey, [{}])
   assert.equal(store.length, 1)
 })
 
 test('any JSON is a question or is refused with its code', () => {
-  const field = fc.constantFrom('op', 'selection', 'limit', 'text', 'id', 'format', 'before', 'keepBytes', 'from')
+  const field = fc.constantFrom(
+    'op',
+    'selection',
+    'limit',
+    'text',
+    'id',
+    'format',
+    'before',
+    'keepBytes',
+    'from',
+    'peer',
+  )
   const op = fc.constantFrom('list', 'search', 'show', 'proof', 'export', 'prune', 'forget', 'verify', 'restore')
   const request = fc
     .tuple(op, fc.dictionary(field, fc.jsonValue(), { maxKeys: 5 }))

@@ -8,10 +8,11 @@ import { decodeRequest, decodeResponse } from '../../ledger/exchange.js'
 import { isConsumerSigned, isProviderSigned } from '../../ledger/receipt.js'
 import { receiptHash } from '../../ledger/transaction.js'
 import type { SharedChannel } from '../../ledger/store/shared-channel.js'
+import { Turns } from '../../ledger/store/turns.js'
 import { networkId } from '../../daemon/identity.js'
 import { openPayments } from '../../daemon/payment/open.js'
 import type { Payments } from '../../daemon/payment/open.js'
-import { muxOf, openShared } from '../../daemon/payment/shared-log.js'
+import { openShared } from '../../daemon/payment/shared-log.js'
 import { SwarmNode } from '../../swarm/node.js'
 import { offerAt, textBody } from '../helpers/loopback-swarm.js'
 import { chat, MODEL, nodes, recorded } from '../helpers/nodes.js'
@@ -179,8 +180,9 @@ test('a node tells a peer what both of them signed, and a stranger nothing', asy
       software: 'test',
       onAsk: null,
       onPeer: ({ key, stream }) => {
-        const mux = muxOf(stream)
-        if (mux) tell(openShared(mux, { source: NOTHING, own: payments.keys.publicKey, peer: key }))
+        const ends = { own: payments.keys.publicKey, peer: key }
+        const channel = openShared(stream, { source: NOTHING, turns: new Turns(), ...ends })
+        if (channel) tell(channel)
       },
     })
     swarms.push(swarm)
@@ -201,15 +203,21 @@ test('a node tells a peer what both of them signed, and a stranger nothing', asy
   for await (const event of party.payments.purchases.ask({ ...order, signal, onLie: assert.fail })) assert.ok(event)
   await party.payments.books.settle(60_000)
   const channel = await party.theirs
-  let part = await channel.ask(null)
+  let part = await channel.ask()
   // The provider's copy is written when the countersignature has arrived.
-  while (part.entries.length === 0) part = await channel.ask(null)
+  while (part.entries.length === 0) part = await channel.ask()
   assert.deepEqual(
     part.entries.map(({ transaction }) => transaction.statement.id),
     [id],
   )
   assert.ok(part.entries[0]?.ciphertext)
-  assert.deepEqual((await (await stranger.theirs).ask(null)).entries, [])
+  assert.deepEqual((await (await stranger.theirs).ask()).entries, [])
 })
 
-const NOTHING = { query: () => Promise.resolve([]), ciphertext: () => Promise.resolve(null) }
+const NOTHING = {
+  forward: () => Promise.resolve([]),
+  find: () => Promise.resolve([]),
+  get: () => Promise.reject(new Error('there is nothing')),
+  ciphertext: () => Promise.resolve(null),
+  knows: () => Promise.resolve(false),
+}

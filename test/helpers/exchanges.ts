@@ -16,6 +16,8 @@ export interface Said {
   readonly response?: ExchangeResponse
   readonly role?: NewEntry['role']
   readonly changes?: Partial<Draft>
+  /** Of the draft, its id with it; its place in the log by default. */
+  readonly n?: number
 }
 
 const SAMPLING = {
@@ -35,11 +37,16 @@ export function chat(content: string, resume: readonly number[] = []): ExchangeB
   return { kind: 'generate', prompt, sampling: SAMPLING, stop: [], logprobs: null, resume }
 }
 
-/** Appends one transaction each, in order, sealed to `box`. */
-export async function record(store: LedgerStore, box: Uint8Array, all: readonly Said[]): Promise<void> {
+/** Appends one transaction each, in order, sealed to `box` and on the other side to `other`. */
+export async function record(
+  store: LedgerStore,
+  box: Uint8Array,
+  all: readonly Said[],
+  other: Uint8Array = PROVIDER_BOX.publicKey,
+): Promise<void> {
   let head: ChainHead = CHAIN_START
   for (const [i, said] of all.entries()) {
-    const n = store.length
+    const n = said.n ?? store.length
     const key = newContentKey()
     const body = said.body ?? chat(said.question ?? `question ${i}`)
     const response = said.response ?? {
@@ -54,7 +61,7 @@ export async function record(store: LedgerStore, box: Uint8Array, all: readonly 
     const sealed = sealContent(key, draft(n).id, content)
     const role = said.role ?? 'consumer'
     const ours = sealContentKey(key, box)
-    const theirs = sealContentKey(key, PROVIDER_BOX.publicKey)
+    const theirs = sealContentKey(key, other)
     const next = agreed(n, head, {
       request: sealed.request,
       response: { ...sealed.response, tokenRoot: filled(32, 1) },

@@ -146,9 +146,9 @@ export async function recorded(count: number, ...sides: readonly Node[]): Promis
 }
 
 /** Looks again and again: nothing tells when a node's picture of itself has changed. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE_MS
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error('it never came to that')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
