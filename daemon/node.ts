@@ -64,7 +64,7 @@ class DaemonNode implements Node {
   #swarm: Swarm | null = null
   #payments: Payments | null = null
   #ledger: LedgerStreams | null = null
-  #sharing = new SharedPeers()
+  #sharing: SharedPeers
   #joining: boolean
   #joined = false
   #settleTimer: NodeJS.Timeout | null = null
@@ -95,14 +95,19 @@ class DaemonNode implements Node {
         return model?.engine ? { engine: model.engine } : null
       },
       payments: () => this.#payments,
+      onLie: (peer, what) => this.#onLie(hex(peer), what),
       onChange: () => this.#notify(),
+    })
+    this.#sharing = new SharedPeers({
+      earlier: () => this.#payments?.earlier() ?? [],
+      onLie: (peer, what) => this.#onLie(peer, what),
     })
     this.#router = new SwarmRouter({
       swarm: () => this.#swarm,
       models: this.#models,
       payments: () => this.#payments,
       market: () => this.#payments?.chain?.market ?? null,
-      onLie: (provider, what) => hooks.log.warn({ provider, what }, 'a receipt was refused'),
+      onLie: (provider, what) => this.#onLie(provider, what),
       now: Date.now,
       random: Math.random,
     })
@@ -213,6 +218,7 @@ class DaemonNode implements Node {
         genesis,
         swarm: () => this.#swarm,
         complain: (message) => this.#warn(message),
+        onLie: (peer, what) => this.#onLie(hex(peer), what),
         now: Date.now,
       })
       this.#payments.books.store().then(() => this.#notify(), safetyCatch)
@@ -297,6 +303,12 @@ class DaemonNode implements Node {
     this.#changed()
   }
 
+  /** Told by whoever checks what peers sign: said to the owner, and counted by the swarm. */
+  #onLie(peer: string, what: string): void {
+    this.#hooks.log.warn({ peer, what }, 'a peer signed or told what is not so')
+    this.#swarm?.strike(Buffer.from(peer, 'hex'), what)
+  }
+
   #settled(): void {
     this.#joining = false
     this.#changed()
@@ -331,4 +343,8 @@ class DaemonNode implements Node {
   #notify(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }
