@@ -1,18 +1,15 @@
 /** Channels on a chain: opened with the deposit when a provider is first paid, read from the chain when one pays us. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
-import safetyCatch from 'safety-catch'
 import type { Lamports } from '../../ledger/amount.js'
-import { codeOf } from '../errors.js'
 import type { ChainSettings } from '../node-options.js'
 import type { Channels, Incoming, Outgoing } from '../payment/channels.js'
 import { PaymentError } from '../payment/errors.js'
+import { asking } from './asking.js'
 import type { Deposits } from './deposits.js'
 import type { ChainLink } from './link.js'
 
 /** Hundredths of a percent: more is never given away. */
 const MOST_FEE = 1_000
-const PATIENCE_MS = 30_000
 
 export interface ChainChannelsOptions {
   readonly settings: ChainSettings
@@ -83,38 +80,13 @@ export class ChainChannels implements Channels {
     return { channel, deposit, signer, settled }
   }
 
-  /** What is under way goes on when nobody waits any longer: the next ask finds it. */
-  async #asking<T>(ask: () => Promise<T>, refusal: (message: string) => PaymentError): Promise<T> {
-    const late = new AbortController()
-    const asked = ask()
-    asked.catch(safetyCatch)
-    try {
-      return await Promise.race([
-        asked,
-        sleep(PATIENCE_MS, null, { signal: late.signal }).then(() => {
-          throw refusal('The chain has not answered in time: ask again in a moment.')
-        }),
-      ])
-    } catch (error) {
-      const words = await this.#words(error)
-      throw words === null ? error : refusal(words)
-    } finally {
-      late.abort()
-    }
-  }
-
-  /** null for what is no trouble of the chain. */
-  async #words(error: unknown): Promise<string | null> {
-    const code = codeOf(error)
-    if (!(error instanceof Error) || code === null) return null
-    if (code === 'WRONG_CHAIN') return this.#options.wrongChain(error)
-    if (code.startsWith('RPC_')) return `The chain cannot be asked, so nothing can be paid now. ${error.message}`
-    if (code === 'INSUFFICIENT_FUNDS') {
-      const { deposits, link } = this.#options
+  #asking<T>(ask: () => Promise<T>, refusal: (message: string) => PaymentError): Promise<T> {
+    const { wrongChain, deposits, link } = this.#options
+    const poor = async (error: Error): Promise<string> => {
       const { client } = await link()
       const wanted = `a channel with a deposit of ${deposits.size} lamports, its rent and fee`
       return `The wallet ${client.address} cannot pay for ${wanted}. ${error.message}`
     }
-    return /^(TX|BLOCKHASH|PROGRAM)_/.test(code) ? error.message : null
+    return asking(ask, { refusal, wrongChain, poor })
   }
 }
