@@ -137,6 +137,8 @@ export interface NodeLog {
 export interface NodeHooks {
   readonly onProgress: (progress: Progress) => void
   readonly log: NodeLog
+  /** Unix milliseconds, for what is paid; absent = the machine's clock. */
+  readonly now?: () => number
 }
 
 /**

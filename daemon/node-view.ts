@@ -6,6 +6,7 @@ import type { Prices } from '../ledger/price.js'
 import type { ModelCard } from '../proxy/port.js'
 import { clockWarning } from '../swarm/clock.js'
 import type { PeerView, Swarm } from '../swarm/port.js'
+import { mayOffer } from './chain/registration.js'
 import type { ConsumerCounters } from './consumer/consumer.js'
 import type {
   ModelView,
@@ -54,7 +55,7 @@ export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
         : { url: apiUrl ?? '', keyed: options.api.key !== null, state: apiUrl === null ? 'closed' : 'listening' },
     network: networkView(parts),
     nodeKey: swarm === null ? '' : b4a.toString(swarm.publicKey, 'hex'),
-    served: parts.models.map((model) => servedView(model, swarm !== null && !parts.joining)),
+    served: parts.models.map((model) => servedView(model, swarm !== null && !parts.joining && isOffered(model, parts))),
     models: parts.cards.map(modelView),
     peers: (swarm?.peers() ?? []).map((peer) => peerSummary(peer, parts.payments?.chain?.market ?? null)),
     requests: consumerCounts(parts.requests),
@@ -62,6 +63,10 @@ export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
     ledger: ledgerView(options, parts.payments),
     warnings: [...parts.warnings, ...clockWarnings(swarm)].slice(-MAX_WARNINGS),
   }
+}
+
+function isOffered({ options }: LocalModel, { payments }: NodeParts): boolean {
+  return mayOffer(options.prices, payments?.chain?.registration)
 }
 
 /** As the snapshot promises. */

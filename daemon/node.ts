@@ -10,13 +10,14 @@ import { isFree } from '../ledger/price.js'
 import { createProxy } from '../proxy/proxy.js'
 import type { ProxyServer } from '../proxy/proxy.js'
 import type { Swarm } from '../swarm/port.js'
+import { mayOffer } from './chain/registration.js'
 import { Consumer } from './consumer/consumer.js'
 import { explainRoute } from './consumer/explanation.js'
 import { SwarmRouter } from './consumer/swarm-router.js'
 import type { RouteQuestion, RouteView } from './control/route.js'
 import { ControlServer } from './control/server.js'
 import type { NodeSnapshot } from './control/snapshot.js'
-import { DaemonError } from './errors.js'
+import { codeOf, DaemonError } from './errors.js'
 import { SharedPeers } from './history/shared-peers.js'
 import type { LedgerStreams } from './history/streams.js'
 import { LocalModels } from './local-models.js'
@@ -70,6 +71,7 @@ class DaemonNode implements Node {
   #settleTimer: NodeJS.Timeout | null = null
   #ready: Promise<void> = Promise.resolve()
   #closing: Promise<void> | null = null
+  #ending = new AbortController()
   #resolveClosed: () => void = () => undefined
 
   constructor(options: NodeOptions, hooks: NodeHooks) {
@@ -198,7 +200,11 @@ class DaemonNode implements Node {
 
   /** What cannot be joined or served fails the promise, not the node. */
   async #start(): Promise<void> {
-    await this.#openPayments()
+    try {
+      await this.#openPayments()
+    } catch (error) {
+      await this.#withoutPayments(error)
+    }
     const [joined, served] = await Promise.allSettled([this.#join(), this.#models.start()])
     if (this.#state === 'starting') this.#state = 'ready'
     this.#publish()
@@ -209,27 +215,55 @@ class DaemonNode implements Node {
 
   /** A seed that must not be used is told before minutes go into a model. The ledger opens beside everything else. */
   async #openPayments(): Promise<void> {
-    try {
-      const { openPayments } = await import('./payment/open.js')
-      const genesis = await this.#genesis()
-      if (this.#closing) return
-      this.#payments = openPayments({
-        options: this.#options,
-        genesis,
-        swarm: () => this.#swarm,
-        complain: (message) => this.#warn(message),
-        onLie: (peer, what) => this.#onLie(hex(peer), what),
-        now: Date.now,
-      })
-      this.#payments.books.store().then(() => this.#notify(), safetyCatch)
-      this.#payments.chain?.market.onChange(() => this.#changed())
-      this.#payments.chain?.start()
-    } catch (error) {
+    const [{ openPayments }, { openIdentity }] = await Promise.all([
+      import('./payment/open.js'),
+      import('./identity.js'),
+    ])
+    const identity = this.#options.identity ?? openIdentity(this.#options.dataDir)
+    const genesis = await this.#genesis()
+    if (this.#closing) return
+    this.#payments = openPayments({
+      options: { ...this.#options, identity },
+      genesis,
+      swarm: () => this.#swarm,
+      complain: (message) => this.#warn(message),
+      onLie: (peer, what) => this.#onLie(hex(peer), what),
+      now: this.#hooks.now ?? Date.now,
+    })
+    this.#payments.books.store().then(() => this.#notify(), safetyCatch)
+    this.#payments.chain?.market.onChange(() => this.#changed())
+    this.#payments.chain?.registration?.onDone(() => this.#serveAll())
+    this.#payments.chain?.start()
+  }
+
+  /**
+   * A chain that says nothing when a node first starts leaves open which network is meant: it is asked again in the
+   * background, and the network joined then. Everything else ends the start.
+   */
+  async #withoutPayments(error: unknown): Promise<void> {
+    const { chain, dataDir } = this.#options
+    if (!chain || !(error instanceof Error) || !codeOf(error)?.startsWith('RPC_')) {
       this.#state = 'ready'
       this.#joining = false
       this.#changed()
       throw error
     }
+    this.#warn(
+      `${error.message} The swarm is joined once the chain has said which one it is; until then nobody is met.`,
+    )
+    const { awaitGenesis } = await import('./chain/genesis.js')
+    awaitGenesis(dataDir, chain, this.#ending.signal)
+      .then(() => this.#joinLate())
+      .catch((late: unknown) => {
+        if (!this.#closing) this.#warn(late instanceof Error ? late.message : String(late))
+      })
+  }
+
+  async #joinLate(): Promise<void> {
+    if (this.#closing) return
+    await this.#openPayments()
+    await this.#join()
+    this.#publish()
   }
 
   /** 32 bytes: the chain that this data folder belongs to; null = none is used. */
@@ -253,6 +287,7 @@ class DaemonNode implements Node {
   }
 
   async #close(): Promise<void> {
+    this.#ending.abort()
     this.#state = 'stopping'
     this.#notify()
     if (this.#settleTimer) clearTimeout(this.#settleTimer)
@@ -297,7 +332,7 @@ class DaemonNode implements Node {
     }
     if (this.#closing) return
     this.#joined = true
-    for (const model of this.#models.ready()) this.#serve(model)
+    this.#serveAll()
     this.#settleTimer = setTimeout(() => this.#settled(), SETTLE_MS)
     this.#settleTimer.unref()
     this.#changed()
@@ -314,8 +349,14 @@ class DaemonNode implements Node {
     this.#changed()
   }
 
+  #serveAll(): void {
+    for (const model of this.#models.ready()) this.#serve(model)
+  }
+
+  /** What has a price is told to nobody before there is a way to pay it. */
   #serve(model: LocalModel): void {
     if (!this.#swarm || !this.#joined || !model.info || this.#closing) return
+    if (!mayOffer(model.options.prices, this.#payments?.chain?.registration)) return
     this.#swarm.serve(termsOf(model.info, model.options))
     this.#publish()
     this.#changed()

@@ -4,11 +4,16 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, DaemonError } from '../errors.js'
 import type { ChainSettings } from '../node-options.js'
 
 /** Base58, one line. */
 const FILE = 'chain-genesis'
+/** A start waits for this answer: not long. */
+const TIMEOUT_MS = 5_000
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 30_000
 
 export function genesisFile(dataDir: string): string {
   return join(dataDir, FILE)
@@ -34,11 +39,27 @@ export async function chainGenesis(
     )
   }
   const { Rpc } = await import('../../ledger/chain/rpc.js')
-  const answer = await new Rpc({ urls, genesisHash: null }).call('getGenesisHash')
+  const answer = await new Rpc({ urls, genesisHash: null, timeoutMs: TIMEOUT_MS, rounds: 1 }).call('getGenesisHash')
   const bytes = typeof answer === 'string' ? fromBase58(answer, 32) : null
   if (!bytes) throw DaemonError.CONFIG_INVALID('What --chain names is no Solana RPC node: it told no genesis hash.')
   if (remember) write(path, String(answer))
   return bytes
+}
+
+/** Asks again and again until it is known, or `signal` aborts; then it throws an `AbortError`. Throws as `chainGenesis` does, but not `RPC_*`. */
+export async function awaitGenesis(
+  dataDir: string,
+  settings: Pick<ChainSettings, 'urls'>,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    await sleep(pause, null, { signal, ref: false })
+    try {
+      return await chainGenesis(dataDir, settings)
+    } catch (error) {
+      if (!codeOf(error)?.startsWith('RPC_')) throw error
+    }
+  }
 }
 
 /** For an RPC node that has turned out to be on another chain than the one that is written down. */

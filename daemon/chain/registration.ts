@@ -4,6 +4,8 @@
  */
 import b4a from 'b4a'
 import type { ChainClient } from '../../ledger/chain/client.js'
+import { isFree } from '../../ledger/price.js'
+import type { Prices } from '../../ledger/price.js'
 import type { KeyPair } from '../crypto.js'
 
 export interface RegistrationOptions {
@@ -52,4 +54,9 @@ export class Registration {
     this.#done = true
     for (const listener of this.#listeners.splice(0)) listener()
   }
+}
+
+/** May it be offered now? What is free needs no chain, and where there is none a price is a matter of credit. */
+export function mayOffer(prices: Prices, registration: Pick<Registration, 'done'> | null | undefined): boolean {
+  return isFree(prices) || registration?.done !== false
 }
