@@ -28,6 +28,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   PASSPHRASE_WRONG: EXIT.passphrase,
   CANCELLED: EXIT.interrupted,
   HISTORY_BAD_REQUEST: EXIT.usage,
+  DESK_BAD_REQUEST: EXIT.usage,
+  ADDRESS_REFUSED: EXIT.usage,
   EADDRINUSE: EXIT.port,
   EADDRNOTAVAIL: EXIT.port,
   EACCES: EXIT.port,

@@ -23,7 +23,7 @@ export function columns(): readonly Column<Row>[] {
 }
 
 /** Local time, to the minute. */
-function clock(unixMs: number): string {
+export function clock(unixMs: number): string {
   const date = new Date(unixMs)
   const two = (value: number): string => String(value).padStart(2, '0')
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`

@@ -52,6 +52,24 @@ const CATALOGUE: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/keys.js'),
   },
   budget: { summary: 'show what may be spent, is spent and left', load: () => import('./commands/budget.js') },
+  wallet: {
+    summary: 'show, fill and empty the wallet that deposits and fees are paid from',
+    load: () => import('./commands/wallet.js'),
+  },
+  earnings: {
+    summary: 'show what was earned and spent, by day and by model',
+    load: () => import('./commands/earnings.js'),
+  },
+  channels: {
+    summary: 'list, close and top up the channels that answers are paid through',
+    load: () => import('./commands/channels.js'),
+  },
+  settle: { summary: 'collect now what payers have promised', load: () => import('./commands/settle.js') },
+  price: { summary: 'show and set prices, or see what others ask', load: () => import('./commands/price.js') },
+  watch: {
+    summary: 'watch over somebody else’s channels and settle them in time',
+    load: () => import('./commands/watch.js'),
+  },
   stop: { summary: 'stop the running daemon', load: () => import('./commands/stop.js') },
   config: { summary: 'show, create and query the configuration', load: () => import('./commands/config.js') },
 }

@@ -1,4 +1,5 @@
 /** One line on standard error that says how far long work is; nothing where no person looks. */
+import type { DeskItem } from '../daemon/chain/desk-items.js'
 import type { HistoryItem } from '../daemon/history/items.js'
 import type { CommandCall } from './command.js'
 
@@ -12,7 +13,7 @@ export class ProgressLine {
     this.#verb = verb
   }
 
-  show(item: HistoryItem): void {
+  show(item: HistoryItem | DeskItem): void {
     const { io, json } = this.#call
     if (!('progress' in item) || json || !io.stderr.isTTY) return
     const { done, total } = item.progress

@@ -57,7 +57,8 @@ export function nodeOptions(loaded: LoadedConfig, served: Served | null, version
   }
 }
 
-function chainSettings({ config }: LoadedConfig): ChainSettings | null {
+/** null: none is used. Throws `CONFIG_INVALID`. */
+export function chainSettings({ config }: Pick<LoadedConfig, 'config'>): ChainSettings | null {
   if (config.chainUrl.length === 0) return null
   if (config.credit !== null)
     throw DaemonError.CONFIG_INVALID(
@@ -124,7 +125,8 @@ const NOTHING_SAID: Omit<ConfiguredModel, 'source'> = {
   priceOut: null,
 }
 
-function pricesOf(input: bigint, cached: bigint | null, output: bigint): Prices {
+/** Cached ones cost what input does unless they are said. */
+export function pricesOf(input: bigint, cached: bigint | null, output: bigint): Prices {
   return { input: price(input), cached: price(cached ?? input), output: price(output) }
 }
 

@@ -110,9 +110,9 @@ export interface Closing {
   readonly channel: string
   /**
    * `asked`: the grace began; `waiting`: it is not over; `finished`: what was left is back; `returned`: the rent as well;
-   * `resting`: the rent follows in a minute; `refused`: see `note`.
+   * `resting`: the rent follows in a minute.
    */
-  readonly did: 'asked' | 'waiting' | 'finished' | 'returned' | 'resting' | 'refused'
+  readonly did: 'asked' | 'waiting' | 'finished' | 'returned' | 'resting'
   readonly closesAt: number | null
   /** To the payer's wallet: rest of the deposit, or rent. */
   readonly returned: string
