@@ -106,6 +106,7 @@ export class Provider {
   ): Promise<AnswerEnd> {
     const hold = sale.paid ? new Hold() : null
     let cached = 0
+    let prompt = 0
     let thought = 0
     try {
       for await (const event of served.engine.generate(jobOf(ask, sale, hold), ask.signal)) {
@@ -116,6 +117,7 @@ export class Provider {
             break
           case 'admitted': {
             cached = event.cachedTokens
+            prompt = event.promptTokens
             this.counters.tokensIn += event.promptTokens
             accept(0)
             await sale.admit(event.promptTokens, cached, positionsLeft(ask, served, event.promptTokens))
@@ -124,7 +126,8 @@ export class Provider {
             break
           }
           case 'prefill':
-            ask.prefill(event.done, event.total, cached)
+            // Resumed tokens are read as well, and are no part of the prompt that is paid for.
+            ask.prefill(Math.min(event.done, prompt), prompt, cached)
             break
           case 'tokens': {
             const { tokens, channel, text, positions } = event

@@ -55,6 +55,9 @@ export interface Pair {
   readonly consumer: Payments
   readonly provider: Payments
   readonly offer: Offer
+  /** Data folders of both, `consumer` and `provider`. */
+  readonly folder: string
+  order(body: AskBody, maxTokens: number | null, signal: AbortSignal): AsyncGenerator<AnswerEvent>
   ask(text: string, maxTokens?: number, signal?: AbortSignal): AsyncGenerator<AnswerEvent>
   embed(inputs: readonly string[]): AsyncGenerator<AnswerEvent>
   /** Asks and reads to the end: the output tokens; throws what the ask throws. */
@@ -197,6 +200,8 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
     consumer,
     provider,
     offer,
+    folder,
+    order,
     ask,
     embed: (inputs) => order({ kind: 'embed', inputs }, null, new AbortController().signal),
     async answer(text, maxTokens) {
