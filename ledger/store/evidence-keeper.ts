@@ -31,6 +31,8 @@ interface Part {
 }
 
 export class EvidenceKeeper {
+  /** Resolves when what was too old at the start is gone. */
+  readonly pruned: Promise<void>
   readonly #options: EvidenceKeeperOptions
   readonly #timer: NodeJS.Timeout
   #queue: Uint8Array[] = []
@@ -42,8 +44,8 @@ export class EvidenceKeeper {
 
   constructor(options: EvidenceKeeperOptions) {
     this.#options = options
-    this.#prune()
-    this.#timer = setInterval(() => this.#prune(), SPAN_MS / 4).unref()
+    this.pruned = this.#prune()
+    this.#timer = setInterval(() => void this.#prune(), SPAN_MS / 4).unref()
   }
 
   /** Resolves when it is in the file, or given up. Never rejects. */
@@ -98,9 +100,9 @@ export class EvidenceKeeper {
     await part?.file.close().catch(safetyCatch)
   }
 
-  #prune(): void {
+  #prune(): Promise<void> {
     const { folder, keepMs, now } = this.#options
-    pruneEvidence(folder, now() - keepMs).catch(safetyCatch)
+    return pruneEvidence(folder, now() - keepMs).catch(safetyCatch)
   }
 
   #failed(reason: string): void {

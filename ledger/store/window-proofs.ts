@@ -5,7 +5,7 @@ import type { KeyPair } from '../crypto.js'
 import { LedgerError } from '../errors.js'
 import { openEvidence } from '../evidence.js'
 import { decodeResponse } from '../exchange.js'
-import { TokenLog } from '../token-root.js'
+import { TokenLog, TOP } from '../token-root.js'
 import type { Width, WindowProof } from '../token-root.js'
 import { receiptHash } from '../transaction.js'
 import type { Entry } from './entry.js'
@@ -44,8 +44,9 @@ async function logOf(
   const contentKey = openContentKey(sealedKey, box)
   const under = (log: TokenLog): boolean => b4a.equals(log.root(), statement.response.tokenRoot)
   const kept = await store.evidence(entry)
-  if (kept) {
-    const log = TokenLog.from(contentKey, 8, openEvidence(contentKey, receiptHash(statement), kept))
+  const positions = kept && opened(contentKey, receiptHash(statement), kept)
+  if (positions) {
+    const log = TokenLog.from(contentKey, TOP, positions)
     if (under(log)) return log
     throw LedgerError.STORE_CORRUPT('the evidence of an answer is not the one that was signed')
   }
@@ -56,4 +57,14 @@ async function logOf(
   const log = new TokenLog(contentKey, 0)
   for (const token of response.tokens) log.push({ token, top: [] })
   return under(log) ? log : null
+}
+
+/** null: a power cut has torn it. */
+function opened(contentKey: Uint8Array, receipt: Uint8Array, sealed: Uint8Array): Uint8Array | null {
+  try {
+    return openEvidence(contentKey, receipt, sealed)
+  } catch (error) {
+    if (error instanceof LedgerError && error.code === 'BAD_SEAL') return null
+    throw error
+  }
 }
