@@ -88,10 +88,13 @@ type Lines = readonly (readonly [name: string, text: string])[]
 
 function chainLines({ settled, fees, received, unsettled, networkFees }: ChainEarnings): Lines {
   if (settled === '0' && unsettled === '0') return []
-  return [
+  const collected: Lines = [
     ['Settled so far', `${both(settled)} of deposits`],
     ['  fee', `${both(fees)} to swarmd's program`],
     ['  received', both(received)],
+  ]
+  return [
+    ...(settled === '0' ? [] : collected),
     [
       'Not settled yet',
       `${both(unsettled)}${unsettled === '0' ? '' : '; "swarmd settle" claims what is worth its fee'}`,

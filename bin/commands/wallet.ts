@@ -46,6 +46,7 @@ Examples:
     .argument('<address>', 'who gets it')
     .option('-y, --yes', 'do not ask')
     .option('--id <name>', 'the same name is the same payment: repeat a command without paying twice')
+    .option('--to-new', 'with --yes: the address holds nothing yet on this chain, and is right all the same')
     .option('--to-program', "the address is a program's vault, which no key signs for")
   command
     .command('history')
@@ -99,7 +100,7 @@ const COLUMNS = [
 function rowsOf({ balance, deposits, promised, rent, owed, channelsOut, channelsIn }: WalletView): readonly Line[] {
   return [
     { what: 'Balance', lamports: balance },
-    { what: `In deposits of ${plural(channelsOut, 'channel')}`, lamports: deposits },
+    ...(channelsOut === 0 ? [] : [{ what: `In deposits of ${plural(channelsOut, 'channel')}`, lamports: deposits }]),
     ...(promised === '0' ? [] : [{ what: '  of it promised to providers', lamports: promised }]),
     { what: 'Rent, comes back on closing', lamports: rent },
     ...(channelsIn === 0
@@ -131,15 +132,17 @@ async function withdraw(call: CommandCall, ask: AskDesk): Promise<number> {
   const [given = '', to = ''] = call.args
   const amount = given === 'all' ? null : lamportsFrom('The amount', given)
   const id = optionText(call, 'id') ?? randomBytes(8).toString('hex')
-  const request = { op: 'withdraw', to, amount, id, toProgram: call.options['toProgram'] === true } as const
-  if (call.options['yes'] !== true) {
+  const { toProgram, toNew, yes } = call.options
+  const request = { op: 'withdraw', to, amount, id, toProgram: toProgram === true } as const
+  if (yes !== true) {
     if (!io.stdin.isTTY || json)
       throw DaemonError.CONFIG_INVALID('withdraw asks first; without a terminal it needs --yes.')
-    for await (const item of ask({ ...request, dry: true })) if ('plan' in item) io.err(planText(item.plan))
+    for await (const item of ask({ ...request, dry: true, toNew: true }))
+      if ('plan' in item) io.err(planText(item.plan))
     if (!(await confirm(io, 'Send it? What is sent cannot be called back.'))) throw DaemonError.CANCELLED()
   }
   try {
-    for await (const item of ask({ ...request, dry: false })) sent(call, item)
+    for await (const item of ask({ ...request, dry: false, toNew: yes !== true || toNew === true })) sent(call, item)
     return EXIT.ok
   } catch (error) {
     // Whatever was cut off here goes on, or can: under its id it is one payment.

@@ -35,6 +35,8 @@ export interface Withdraw {
   readonly dry: boolean
   /** `to` belongs to a program, and that is meant. */
   readonly toProgram: boolean
+  /** `to` holds nothing yet, and that is known: a mistyped address is most likely such a one. */
+  readonly toNew: boolean
 }
 
 export const MAX_TRANSACTIONS = 10_000
@@ -71,6 +73,7 @@ export function parseDeskRequest(raw: unknown): DeskRequest {
         id: text(fields, 'id', MAX_ID),
         dry: fields['dry'] === true,
         toProgram: fields['toProgram'] === true,
+        toNew: fields['toNew'] === true,
       }
     case 'transactions':
       return { op, limit: Math.min(MAX_TRANSACTIONS, count(fields, 'limit')) }

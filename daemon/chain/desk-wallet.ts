@@ -1,6 +1,6 @@
 /** The wallet of a node: what it holds, how it is filled, and how coins leave it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lamports } from '../../ledger/amount.js'
+import { formatLamports, lamports } from '../../ledger/amount.js'
 import type { Lamports } from '../../ledger/amount.js'
 import { fromBase58 } from '../../ledger/chain/base58.js'
 import { accountOf, airdrop, balanceOf, outboxChain, rentFor } from '../../ledger/chain/calls.js'
@@ -11,7 +11,6 @@ import { LAMPORTS_PER_SIGNATURE } from '../../ledger/chain/settle-policy.js'
 import { feeOf } from '../../ledger/chain/transaction-fee.js'
 import { offersOfProvider } from '../../ledger/chain/readings.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
-import { formatLamports } from '../../ledger/amount.js'
 import { codeOf } from '../errors.js'
 import { promisedOf, rentOf, restOf, unclaimedOf } from './desk-channels.js'
 import { DeskError } from './desk-errors.js'
@@ -93,7 +92,7 @@ export async function withdrawalOf(link: ChainLink, asked: Withdraw): Promise<Wi
     rentFor(rpc, 0),
     link.channelsFrom(),
   ])
-  assertWallet(to, target, asked.toProgram)
+  assertWallet(to, target, asked)
   const fee = lamports(LAMPORTS_PER_SIGNATURE)
   const amount = asked.amount ?? lamports(balance > fee ? balance - fee : 0n)
   assertCovered({ amount, balance, fee, least, isNew: target === null })
@@ -144,7 +143,11 @@ function assertAddress(to: string, own: string, toProgram: boolean): void {
     )
 }
 
-function assertWallet(to: string, target: ChainAccount | null, toProgram: boolean): void {
+function assertWallet(to: string, target: ChainAccount | null, { toProgram, toNew }: Withdraw): void {
+  if (!target && !toNew)
+    throw DeskError.ADDRESS_REFUSED(
+      `${to} holds nothing yet on this chain, as a mistyped address would. If it is right, say --to-new.`,
+    )
   if (target?.executable) throw DeskError.ADDRESS_REFUSED(`${to} is a program: coins sent there would be lost.`)
   if (target && target.owner !== SYSTEM_PROGRAM && !toProgram)
     throw DeskError.ADDRESS_REFUSED(
