@@ -348,6 +348,16 @@ export const KEYS = {
     about: 'channels with a shorter grace are refused by this provider, in minutes',
     example: '120',
   }),
+  chainPay: key({
+    file: 'chain.pay',
+    flag: null,
+    env: 'SWARMD_CHAIN_PAY',
+    kind: oneOf('auto', 'channel', 'order'),
+    fallback: 'auto',
+    about:
+      'by what providers are paid: a channel with a deposit, an order for each request, or an order where no deposit can be made (auto)',
+    example: '"auto"',
+  }),
   chainPriorityFee: key({
     file: 'chain.priority_fee',
     flag: null,

@@ -74,6 +74,7 @@ export function chainSettings({ config }: Pick<LoadedConfig, 'config'>): ChainSe
     idle: BigInt(config.chainIdle) * 60n,
     priorityFee: priorityFeeOf(config.chainPriorityFee),
     publishOffers: config.chainPublishOffers,
+    pay: config.chainPay,
   }
 }
 

@@ -10,6 +10,7 @@ import type { BudgetLimits } from '../ledger/budget.js'
 import type { Prices } from '../ledger/price.js'
 import type { NodeSnapshot } from './control/snapshot.js'
 import type { Identity } from './identity.js'
+import type { PayBy } from './payment/orders.js'
 
 export interface NodeOptions {
   readonly version: string
@@ -56,6 +57,8 @@ export interface ChainSettings {
   readonly turnMs?: number
   /** Absent = none is offered. */
   readonly priorityFee?: PriorityFee
+  /** By what providers are paid; absent = `auto`. */
+  readonly pay?: PayBy
   /** Does a provider tell the chain what it serves at which price? Absent = no. */
   readonly publishOffers?: boolean
 }

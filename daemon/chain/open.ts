@@ -16,6 +16,7 @@ import { otherChain } from './genesis.js'
 import type { Keeper } from './keeper.js'
 import type { ChainLink } from './link.js'
 import { Market, sells } from './market.js'
+import { Orders } from './orders.js'
 import { Registration } from './registration.js'
 import type { Settler } from './settler.js'
 import { every } from './turns.js'
@@ -53,6 +54,7 @@ export class Chain {
   readonly market: Market
   /** null where nothing is sold. */
   readonly registration: Registration | null
+  readonly orders: Orders
   readonly #options: ChainOptions
   readonly #deposits: Deposits
   #opening: Promise<ChainLink> | null = null
@@ -77,6 +79,18 @@ export class Chain {
     const wrongChain = (error: Error): string => otherChain(node.dataDir, error)
     this.channels = new ChainChannels({ settings, link: chain, deposits: this.#deposits, wrongChain })
     const asks = sells(node.models)
+    this.orders = new Orders({
+      dataDir: node.dataDir,
+      link: chain,
+      wallet: identity.wallet(),
+      sells: asks,
+      objection: () => objection(settings, node.dataDir),
+      wrongChain,
+      failed: (error) => void this.#failed(error),
+      complain,
+      now,
+      turnMs: settings.turnMs,
+    })
     const client = async (): Promise<ChainLink['client']> => (await this.link()).client
     this.registration = asks ? new Registration({ client, keys, box: () => identity.box().publicKey, now }) : null
     // What only invited ones can use is nobody else's business.
@@ -88,6 +102,7 @@ export class Chain {
   /** A provider with prices registers and settles from here on; deposits are looked after by everybody. */
   start(): void {
     this.market.start()
+    this.orders.start()
     void this.#keep().catch((error: unknown) => this.#failed(error))
     if (this.registration) void this.#sell(this.registration).catch((error: unknown) => this.#failed(error))
   }
@@ -98,10 +113,12 @@ export class Chain {
     this.#closed = true
     this.market.close()
     for (const stop of this.#stops) stop()
+    const orders = this.orders.close()
     const late = new AbortController()
     const last = this.#settler?.run(true)
     if (last) await Promise.race([last, sleep(LAST_MS, null, { signal: late.signal }).catch(() => null)])
     late.abort()
+    await orders
     const link = await this.#opening?.catch(() => null)
     await link?.outbox.close()
   }

@@ -5,6 +5,7 @@
 import type { Lamports, MicroLamports } from '../../ledger/amount.js'
 import type { Terms } from '../../ledger/channel.js'
 import type { Prices } from '../../ledger/price.js'
+import type { Statement } from '../../ledger/transaction.js'
 import type { AskPayment } from '../../swarm/port.js'
 
 export interface OutgoingMeans {
@@ -15,17 +16,22 @@ export interface OutgoingMeans {
   /** Cost of everything that arrived. */
   readonly accrued: MicroLamports
   readonly paid: Lamports
-  /** What the ask brings; whatever it promises is durable. */
-  payment(): Promise<AskPayment>
+  /** What the ask brings, which may cost so much; whatever it promises is durable, as is `reserved` before it. */
+  payment(ceiling: MicroLamports, reserved: Promise<void>): Promise<AskPayment>
   /** Before the ask: the most it may cost. Throws `CHANNEL_EXHAUSTED`, `CHANNEL_BUSY`. */
   reserve(request: string, limit: MicroLamports): void
-  /** The provider's terms in place of the first reservation; they are within its limit. */
-  agree(request: string, terms: Terms): void
+  /**
+   * The provider's terms in place of the first reservation; they are within its limit. Nothing is signed before `reserved`
+   * has resolved: then the request is in the books.
+   */
+  agree(request: string, terms: Terms, reserved: Promise<void>): void
   /** Throws `RESERVATION_EXCEEDED`: more than was agreed came. */
   deliver(request: string, cost: MicroLamports): void
   release(request: string): void
   /** The connection is gone, and with it what the provider was paid ahead. */
   lost(): void
+  /** What it has cost in the end, where that is not known at its end. It may never resolve: then nobody knows yet. */
+  spent?(accrued: MicroLamports): Promise<MicroLamports>
 }
 
 export interface IncomingMeans {
@@ -48,6 +54,8 @@ export interface IncomingMeans {
   maySpare(amount: MicroLamports, prices: Prices): boolean
   /** The end of a request that cost `cost`, of `delivered`. The sum for its receipt. */
   bill(request: string, cost: MicroLamports, delivered: MicroLamports): MicroLamports
+  /** The receipt is on the disk and leaves when this resolves. */
+  issued?(statement: Statement): Promise<void>
   /** It ended without a receipt. */
   release(request: string, delivered: MicroLamports): void
 }

@@ -19,6 +19,7 @@ import { earlierKeys, nextRunKey } from '../run-keys.js'
 import { Books } from './books.js'
 import { CreditChannels } from './channels.js'
 import { Earnings } from './earnings.js'
+import { Payer } from './payer.js'
 import { Purchases } from './purchase.js'
 import { Purse } from './purse.js'
 import { Sales } from './sale.js'
@@ -116,6 +117,8 @@ export function openPayments({
     const receipt = receiptHash(statement)
     return evidence.add(receipt, sealEvidence(contentKey, receipt, positions))
   }
+  const orders = chain?.orders ?? null
+  const payer = new Payer({ purse, orders, by: settings?.pay ?? 'auto' })
   const spending = {
     left: (caller: string | null) => budget?.left(caller) ?? null,
     reserve: (...args: Parameters<Budget['reserve']>) => {
@@ -131,8 +134,17 @@ export function openPayments({
     purse,
     till,
     earnings,
-    purchases: new Purchases({ books, purse, budget: spending, network, keys, box: identity.box().publicKey, now }),
-    sales: new Sales({ books, till, earnings, network, keys, now, patience, keep, onLie }),
+    purchases: new Purchases({
+      books,
+      purse,
+      payer,
+      budget: spending,
+      network,
+      keys,
+      box: identity.box().publicKey,
+      now,
+    }),
+    sales: new Sales({ books, till, orders, earnings, network, keys, now, patience, keep, onLie }),
     network,
     chain,
     pays: channels.pays,

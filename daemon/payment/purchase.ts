@@ -7,6 +7,7 @@
  */
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import b4a from 'b4a'
+import safetyCatch from 'safety-catch'
 import { microLamports, NO_COST } from '../../ledger/amount.js'
 import type { MicroLamports } from '../../ledger/amount.js'
 import { newContentKey, sealContentKey } from '../../ledger/content.js'
@@ -26,6 +27,7 @@ import { PaymentError } from './errors.js'
 import { ceilingOf } from './ceiling.js'
 import type { OutgoingMeans } from './means.js'
 import { dearest, forgivable, maxWindow, promptBound } from './policy.js'
+import type { Payer, PayWishes } from './payer.js'
 import type { Purse } from './purse.js'
 import { draftOf, timesOf, UNKNOWN_RUNTIME } from './statement.js'
 import type { Ordered } from './statement.js'
@@ -34,6 +36,7 @@ import { Transcript } from './transcript.js'
 export interface PurchasesOptions {
   readonly books: Books
   readonly purse: Purse
+  readonly payer: Payer
   readonly budget: Pick<Budget, 'left' | 'reserve'>
   readonly network: Uint8Array
   /** The Noise key of this run: signs as the consumer. */
@@ -53,6 +56,8 @@ export interface PurchaseOrder {
   readonly limits: AskLimits
   /** Name of the API key whose budget it is; null = the owner's. */
   readonly caller: string | null
+  /** Absent = as this node is set. */
+  readonly pay?: PayWishes | undefined
   readonly signal: AbortSignal
   /** The provider said something that is not so. */
   readonly onLie: (what: string) => void
@@ -60,6 +65,7 @@ export interface PurchaseOrder {
 
 /** The swarm hands out a late receipt within 10 s. */
 const LATE_RECEIPT_MS = 11_000
+const DURABLE = Promise.resolve()
 
 export class Purchases {
   readonly #options: PurchasesOptions
@@ -73,7 +79,7 @@ export class Purchases {
     await this.#options.books.store()
     const { offer } = order
     try {
-      const account = isFree(offer.prices) ? null : await this.#options.purse.open(offer.nodeKey)
+      const account = isFree(offer.prices) ? null : await this.#options.payer.means(order)
       yield* new Purchase(this.#options, order, account).run()
     } catch (error) {
       if (codeOf(error) === 'PAYMENT_REQUIRED') this.#options.purse.doubt(offer.nodeKey)
@@ -95,6 +101,8 @@ class Purchase {
   readonly #lateReceipt: Promise<Uint8Array>
   #onLateReceipt: (receipt: Uint8Array) => void = () => undefined
   #terms: AskTerms | null = null
+  /** Why the reservation could not be written down; null = it was, or is about to be. */
+  #forgotten: unknown = null
   #prompt = 0
   #cached = 0
   #accrued: MicroLamports = NO_COST
@@ -111,7 +119,7 @@ class Purchase {
       forConsumer: sealed(content, options.box),
     }
     this.#askedAt = options.now()
-    this.#transcript = new Transcript(order.body.kind)
+    this.#transcript = new Transcript(order.body.kind, 'none')
     this.#lateReceipt = new Promise((resolve) => (this.#onLateReceipt = resolve))
   }
 
@@ -121,17 +129,18 @@ class Purchase {
     const budget = ceiling === null ? null : this.#options.budget.reserve(ceiling, this.#order.caller)
     let finish: Finish = 'cancelled'
     try {
-      const payment = (await this.#account?.payment()) ?? null
+      const payment = (await this.#account?.payment(ceiling ?? NO_COST, budget?.durable ?? DURABLE)) ?? null
       if (ceiling !== null) this.#account?.reserve(this.#request, ceiling)
       const onLateReceipt = this.#onLateReceipt
       const asked = { offer, body, limits: { ...limits, maxCost: ceiling ?? limits.maxCost }, signal }
       for await (const event of swarm.ask({ ...asked, id: this.#order.id, keys: this.#keys, payment, onLateReceipt })) {
+        if (this.#forgotten !== null) throw this.#forgotten
         if (event.type === 'done') {
           this.#complete(event)
           finish = event.finish
           this.#options.books.add(this.#conclude(event))
         } else if (event.type === 'terms') {
-          await this.#agree(event.terms, ceiling ?? NO_COST, budget)
+          this.#agree(event.terms, ceiling ?? NO_COST, budget)
           continue
         } else this.#follow(event)
         yield event
@@ -142,26 +151,33 @@ class Purchase {
       throw error
     } finally {
       this.#account?.release(this.#request)
-      budget?.settle(this.#accrued)
+      this.#settle(budget)
       const cut = finish !== 'stop' && finish !== 'length'
       if (cut && this.#transcript.count > 0) this.#options.books.add(this.#salvage(finish))
     }
   }
 
-  async #agree(terms: AskTerms, ceiling: MicroLamports, budget: BudgetReservation | null): Promise<void> {
+  /** What is not known yet stays reserved: after a crash it counts as spent. */
+  #settle(budget: BudgetReservation | null): void {
+    if (!this.#account?.spent) return budget?.settle(this.#accrued)
+    this.#account.spent(this.#accrued).then((cost) => budget?.settle(cost), safetyCatch)
+  }
+
+  #agree(terms: AskTerms, ceiling: MicroLamports, budget: BudgetReservation | null): void {
     const { body, offer } = this.#order
     const prompt = cost(dearest(offer.prices), { input: terms.promptTokens, cached: 0, output: 0 })
     if (terms.promptTokens > promptBound(body)) throw refused(`a prompt of ${terms.promptTokens} tokens`)
     if (terms.limit > ceiling) throw refused(`up to ${terms.limit} microlamports where ${ceiling} were offered`)
     if (terms.ahead > prompt) throw refused(`${terms.ahead} microlamports ahead for a prompt of ${prompt}`)
     if (terms.window > maxWindow(offer.prices)) throw refused(`a window of ${terms.window} microlamports`)
-    // Nothing is signed for what a crash could make this node forget.
-    await budget?.durable
     this.#terms = terms
     this.#prompt = terms.promptTokens
     this.#cached = terms.cachedTokens
     const agreed = { limit: microLamports(terms.limit), window: microLamports(terms.window) }
-    this.#account?.agree(this.#request, { ...agreed, ahead: microLamports(terms.ahead) })
+    // Nothing is signed for what a crash could make this node forget; tokens may come before that.
+    const reserved = budget?.durable ?? Promise.resolve()
+    reserved.catch((error: unknown) => (this.#forgotten ??= error))
+    this.#account?.agree(this.#request, { ...agreed, ahead: microLamports(terms.ahead) }, reserved)
   }
 
   #follow(event: Exclude<AnswerEvent, { type: 'done' | 'terms' }>): void {

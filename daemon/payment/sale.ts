@@ -20,6 +20,7 @@ import { AnswerEvidence } from './answer-evidence.js'
 import type { Books } from './books.js'
 import type { Earnings } from './earnings.js'
 import { PaymentError } from './errors.js'
+import type { IncomingOrders } from './orders.js'
 import type { IncomingMeans } from './means.js'
 import { split } from './pieces.js'
 import type { Piece } from './pieces.js'
@@ -31,6 +32,8 @@ import { Transcript } from './transcript.js'
 export interface SalesOptions {
   readonly books: Books
   readonly till: Till
+  /** null = orders are not taken: there is no chain. */
+  readonly orders?: IncomingOrders | null
   readonly earnings: Earnings
   readonly network: Uint8Array
   /** Signs receipts: the node key. */
@@ -69,9 +72,13 @@ export class Sales {
     return new Sale(this.#options, ask, model, await this.#account(ask))
   }
 
-  async #account({ offer, payment, peer, limits }: IncomingAsk): Promise<IncomingMeans | null> {
+  async #account(ask: IncomingAsk): Promise<IncomingMeans | null> {
+    const { offer, payment, peer, limits } = ask
+    const { till, orders } = this.#options
     if (isFree(offer.prices)) return null
-    if (payment?.kind === 'channel') return this.#options.till.open(payment, peer, limits.maxCost ?? 0n)
+    if (payment?.kind === 'channel') return till.open(payment, peer, limits.maxCost ?? 0n)
+    if (payment && orders) return orders.take(ask, payment)
+    if (payment) throw PaymentError.PAYMENT_REQUIRED('This provider takes no orders, because it has no chain.')
     throw PaymentError.PAYMENT_REQUIRED('This provider wants to be paid: ask again with a channel (--credit LAMPORTS).')
   }
 }
@@ -326,6 +333,7 @@ export class Sale {
     const store = await books.store()
     try {
       const transaction = await store.issue(draft, keys.secretKey)
+      await this.#account?.issued?.(transaction.statement)
       this.#options.earnings.add(owed)
       return { transaction, ciphertext, positions }
     } catch (error) {
