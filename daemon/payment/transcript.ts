@@ -8,15 +8,25 @@ interface Piece {
   readonly text: string
 }
 
+/** Put together as they come: a piece of memory for each of many tokens would be more than the tokens. */
+interface Kept {
+  readonly channel: Piece['channel']
+  readonly tokens: number[]
+  text: string
+}
+
 export class Transcript {
   readonly #kind: 'generate' | 'embed'
-  readonly #pieces: Piece[] = []
+  readonly #cuts: 'any' | 'none'
+  readonly #pieces: Kept[] = []
   readonly #vectors: Float32Array[] = []
   #count = 0
   #first: number | null = null
 
-  constructor(kind: 'generate' | 'embed') {
+  /** `cuts` none: what is asked for is always all of it, as on the side that received it. */
+  constructor(kind: 'generate' | 'embed', cuts: 'any' | 'none' = 'any') {
     this.#kind = kind
+    this.#cuts = cuts
   }
 
   /** Output positions, or vectors. */
@@ -32,7 +42,13 @@ export class Transcript {
   add(piece: Piece, now: number): void {
     if (piece.tokens.length > 0) this.#first ??= now
     this.#count += piece.tokens.length
-    this.#pieces.push(piece)
+    const last = this.#pieces.at(-1)
+    const { channel, tokens, text } = piece
+    if (this.#cuts === 'any' || last?.channel !== channel) this.#pieces.push({ channel, tokens: [...tokens], text })
+    else {
+      for (const token of tokens) last.tokens.push(token)
+      last.text += text
+    }
   }
 
   addVectors(vectors: readonly Float32Array[], now: number): void {

@@ -2,7 +2,7 @@
  * The consumer's end of one ask: an iterator that the session feeds. The rules are in outgoing.ts; here is only the
  * routing, the opening of seals, and the reader's queue, which credit bounds.
  */
-import type { AnswerEvent, AskOptions } from '../port.js'
+import type { AnswerEvent, AskLimits, AskOptions, Offer } from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
 import type { Answer } from '../wire/answer.js'
@@ -15,7 +15,7 @@ import type { FrameBody } from '../wire/frame.js'
 import type { Progress } from '../wire/progress.js'
 import type { Terms } from '../wire/terms.js'
 import type { Tokens } from '../wire/tokens.js'
-import { asked, frameCost, stepOutgoing } from './outgoing.js'
+import { asked, frameCost, MAX_POSITIONS, stepOutgoing } from './outgoing.js'
 import type { Outgoing, OutgoingEvent, OutgoingStep } from './outgoing.js'
 
 /** What the ask needs of its session. */
@@ -31,7 +31,7 @@ export interface OutgoingLine {
   lost(): void
 }
 
-type Asked = Pick<AskOptions, 'id' | 'body' | 'limits' | 'payment' | 'onLateReceipt'>
+type Asked = Pick<AskOptions, 'id' | 'offer' | 'body' | 'limits' | 'payment' | 'onLateReceipt'>
 
 interface Item {
   readonly event: AnswerEvent
@@ -64,7 +64,7 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
   #heard = false
   #mayRepeat = false
 
-  constructor({ id, body, limits, payment, onLateReceipt }: Asked, response: ResponseSeal, line: OutgoingLine) {
+  constructor({ id, offer, body, limits, payment, onLateReceipt }: Asked, response: ResponseSeal, line: OutgoingLine) {
     this.id = id
     this.channel = payment?.kind === 'channel' ? payment.channel : null
     this.#onReceipt = onLateReceipt ?? null
@@ -73,7 +73,7 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     const paid = payment ? 'paid' : 'free'
     this.#state =
       body.kind === 'generate'
-        ? asked('generate', body.resume.length, limits.maxTokens ?? Infinity, WINDOW, paid)
+        ? asked('generate', body.resume.length, positionsOf(limits, offer), WINDOW, paid)
         : asked('embed', 0, body.inputs.length, WINDOW, paid)
   }
 
@@ -158,10 +158,11 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     const count = body.kind === 'text' ? body.tokens.length : body.vectors.length
     const cost = frameCost(count, sealed.byteLength)
     const kind = body.kind === 'text' ? 'generate' : 'embed'
-    if (this.#step({ type: 'frame', kind, sequence, index, count, cost }).act !== 'deliver') return
+    const text = body.kind === 'text' ? Buffer.byteLength(body.text) : 0
+    if (this.#step({ type: 'frame', kind, sequence, index, count, cost, text }).act !== 'deliver') return
     if (body.kind === 'vectors') return this.#deliver({ type: 'vectors', index, vectors: body.vectors }, cost, count)
-    const { channel, tokens, text, positions } = body
-    this.#deliver({ type: 'tokens', index, tokens, channel, text, positions }, cost, count)
+    const { channel, tokens, positions } = body
+    this.#deliver({ type: 'tokens', index, tokens, channel, text: body.text, positions }, cost, count)
   }
 
   onDone(message: Done): void {
@@ -240,6 +241,11 @@ export class OutgoingAsk implements AsyncIterator<AnswerEvent, undefined> {
     else this.#error = error
     this.#line.ended(this)
   }
+}
+
+/** No answer is longer than its context, whether anybody counts the cost or not. */
+function positionsOf({ maxTokens }: AskLimits, { contextLength }: Offer): number {
+  return Math.min(maxTokens ?? MAX_POSITIONS, contextLength, MAX_POSITIONS)
 }
 
 function isProgress(event: AnswerEvent): boolean {

@@ -16,6 +16,11 @@ export const TICK_MS = 500
 /** How long a receipt, or the signature under it, may come after the end. */
 export const LATE_TICKS = 20
 
+/** Output positions of one answer, whatever its provider says of its context: as many as a resumed ask can name. */
+export const MAX_POSITIONS = 2 ** 21
+/** Text of one answer, so that nobody can make another node's memory grow by text without tokens. A record holds 16 MiB. */
+export const MAX_TEXT_BYTES = 15 * 1024 * 1024
+
 /** Sealed bytes that cost as much credit as one token, so that long text and vectors are held back too. */
 const BYTES_PER_CREDIT = 512
 
@@ -27,6 +32,8 @@ export interface Outgoing {
   readonly index: number
   /** Output positions, or vectors, that were asked for. */
   readonly limit: number
+  /** Bytes of text that may still come. */
+  readonly text: number
   /** What the provider may still send; one frame may overdraw it. */
   readonly credit: number
   /** Taken by the reader and not yet granted again. */
@@ -54,6 +61,8 @@ export type OutgoingEvent =
       readonly index: number
       readonly count: number
       readonly cost: number
+      /** Bytes of text in it. */
+      readonly text: number
     }
   | { readonly type: 'done'; readonly sequence: number }
   | { readonly type: 'failed' }
@@ -100,6 +109,7 @@ export function asked(
     sequence: 0,
     index,
     limit,
+    text: MAX_TEXT_BYTES,
     credit: window,
     taken: 0,
     window,
@@ -175,12 +185,14 @@ function frame(state: Outgoing, event: Extract<OutgoingEvent, { type: 'frame' }>
   if (event.sequence !== state.sequence) return broken(state, `frame ${event.sequence} instead of ${state.sequence}`)
   if (event.index !== state.index) return broken(state, `position ${event.index} instead of ${state.index}`)
   if (state.index + event.count > state.limit) return broken(state, 'more than was asked for')
+  if (event.text > state.text) return broken(state, 'more text than an answer can have')
   if (state.credit <= 0) return broken(state, 'more than the credit given')
   return step(
     {
       ...state,
       sequence: state.sequence + 1,
       index: state.index + event.count,
+      text: state.text - event.text,
       credit: state.credit - event.cost,
       silentTicks: 0,
       terms: 'shut',

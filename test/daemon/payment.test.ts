@@ -233,3 +233,25 @@ test('embeddings are paid by their inputs', async (t) => {
   assert.deepEqual(statement.usage, { input: 4, cached: 0, output: 0 })
   assert.equal(statement.cost, costOf(0))
 })
+
+test('a wrong countersignature is a lie of its consumer, and the receipt stays half-signed', async (t) => {
+  const side = await pair(t, { prices: PRICES })
+  side.line.signature = (signature) => Uint8Array.from(signature, (byte) => byte ^ 1)
+  await side.answer(PROMPT, 10)
+  const { provider } = await side.logs()
+  assert.equal(provider[0]?.transaction.consumerSignature, null)
+  assert.deepEqual(side.line.lies, ['a signature under a receipt is not that of the key that asked'])
+})
+
+test('an ask with a voucher that nobody signed is a lie, one with a voucher that was overtaken is none', async (t) => {
+  const side = await pair(t, { prices: PRICES })
+  await side.answer(PROMPT, 10)
+  await side.held()
+  // From here on asks bring the last voucher that arrived.
+  side.line.pays = false
+  await side.answer(PROMPT, 1).catch(() => null)
+  assert.deepEqual(side.line.lies, [])
+  side.line.voucher = (voucher) => voucher && { ...voucher, cumulative: voucher.cumulative + 1n }
+  await assert.rejects(side.answer(PROMPT, 1), { code: 'PAYMENT_REQUIRED' })
+  assert.equal(side.line.lies.length, 1)
+})

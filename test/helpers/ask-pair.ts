@@ -49,7 +49,7 @@ export class Pair {
     const index = this.produced
     const sent = this.produce(
       { type: 'frame', count, cost },
-      { type: 'frame', kind: 'generate', sequence, index, count, cost },
+      { type: 'frame', kind: 'generate', sequence, index, count, cost, text: 0 },
     )
     if (sent) this.produced += count
   }

@@ -40,6 +40,10 @@ export interface Line {
   countersigns: boolean
   receipt: (receipt: Uint8Array) => Uint8Array | null
   terms: (terms: AskTerms) => AskTerms
+  /** The voucher of an ask, as the provider gets it. */
+  voucher: (voucher: SignedPayment | null) => SignedPayment | null
+  /** The consumer's signature, as the provider gets it. */
+  signature: (signature: Uint8Array) => Uint8Array
   /** Lost, without a word to either side, after so many output tokens. */
   cutAfter: number
   /** Every voucher sent. */
@@ -93,6 +97,8 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
     pays: true,
     countersigns: true,
     receipt: (receipt) => receipt,
+    signature: (signature) => signature,
+    voucher: (voucher) => voucher,
     terms: (terms) => terms,
     cutAfter: Infinity,
     vouchers: [],
@@ -115,6 +121,7 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
       },
       swarm: () => wire as Swarm,
       complain: (message) => line.lies.push(message),
+      onLie: (_peer, what) => line.lies.push(what),
       now: Date.now,
       // A busy machine is no lack of vouchers.
       patience: {
@@ -144,14 +151,20 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
     nodeKey: provider.keys.publicKey,
     boxKey: provider.identity.box().publicKey,
   })
-  const serving = new Provider({ models: () => ({ engine }), payments: () => provider })
+  const serving = new Provider({
+    models: () => ({ engine }),
+    payments: () => provider,
+    onLie: (_peer, what) => line.lies.push(what),
+  })
   const asks = new Map<string, DirectAsk>()
   let passed: SignedPayment | null = null
   let accepting: Promise<unknown> = Promise.resolve()
   const wire: Pick<Swarm, 'ask' | 'pay' | 'countersign'> = {
     async *ask(given) {
       const payment =
-        given.payment?.kind === 'channel' && !line.pays ? { ...given.payment, voucher: passed } : given.payment
+        given.payment?.kind === 'channel'
+          ? { ...given.payment, voucher: line.voucher(line.pays ? given.payment.voucher : passed) }
+          : given.payment
       const asked = { ...given, payment }
       const ask = new DirectAsk(
         asked,
@@ -171,7 +184,7 @@ async function open(t: TestContext, folder: string, options: PairOptions): Promi
       return true
     },
     countersign(_provider, id, signature) {
-      if (line.countersigns) asks.get(b4a.toString(id, 'hex'))?.sign(signature)
+      if (line.countersigns) asks.get(b4a.toString(id, 'hex'))?.sign(line.signature(signature))
       return line.countersigns
     },
   }

@@ -4,12 +4,13 @@ import { after, before, test } from 'node:test'
 import b4a from 'b4a'
 import type { SwarmNode } from '../../swarm/node.js'
 import type { AnswerEvent, AskBody, AskLimits } from '../../swarm/port.js'
+import { MAX_TEXT_BYTES } from '../../swarm/session/outgoing.js'
 import { endingMessage } from '../../swarm/wire/done.js'
 import { HostilePeer } from '../helpers/hostile-peer.js'
 import type { Heard } from '../helpers/hostile-peer.js'
 import { speaker } from '../helpers/hostile-speaker.js'
 import type { Speaker } from '../helpers/hostile-speaker.js'
-import { LIMITS, askOf, loopbackSwarm, textBody } from '../helpers/loopback-swarm.js'
+import { LIMITS, askOf, loopbackSwarm, terms, textBody } from '../helpers/loopback-swarm.js'
 import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
 let swarm: LoopbackSwarm
@@ -154,6 +155,43 @@ test('a provider that sends on without credit is cut off, and the reader holds n
   }
   await assert.rejects(rest(), { code: 'BAD_PROTOCOL' })
   assert.equal(events, 512)
+})
+
+/** Sends what the credit allows and waits for more, like a provider that keeps to every rule but one. */
+async function endless({ line }: Heard, say: Speaker, tokens: readonly number[], text: string): Promise<number> {
+  say.accept()
+  const cost = Math.max(1, tokens.length, Math.ceil((text.length + 100) / 512))
+  let credit = 512
+  for (let n = 0; ; n++) {
+    try {
+      while (credit <= 0) credit += (await line.hear('credit')).more
+    } catch {
+      return n
+    }
+    say.frame(n, n * tokens.length, { tokens, text })
+    credit -= cost
+  }
+}
+
+test('an endless stream that nobody pays for ends with its context, whatever the caller asked', async () => {
+  let sent = 0
+  const { code, events } = await told(async (heard, say) => {
+    const tokens = Array.from({ length: 256 }, (_, i) => i)
+    sent = await endless(heard, say, tokens, 'words ')
+  })
+  assert.equal(code, 'BAD_PROTOCOL')
+  const positions = events.reduce((sum, event) => sum + (event.type === 'tokens' ? event.tokens.length : 0), 0)
+  assert.equal(positions, terms().contextLength)
+  assert.ok(sent > positions / 256)
+})
+
+test('an endless text without tokens ends before it fills the memory of whoever reads it', async () => {
+  const { code, events } = await told(async (heard, say) => {
+    await endless(heard, say, [], 'x'.repeat(65_000))
+  })
+  assert.equal(code, 'BAD_PROTOCOL')
+  const bytes = events.reduce((sum, event) => sum + (event.type === 'tokens' ? event.text.length : 0), 0)
+  assert.ok(bytes <= MAX_TEXT_BYTES && bytes > MAX_TEXT_BYTES - 65_000, String(bytes))
 })
 
 test('a provider that floods progress grows nothing: only the newest is kept', async () => {

@@ -162,3 +162,32 @@ test('a node whose DHT cannot be reached is ready all the same, and closes', asy
   await lonely.close()
   await assert.rejects(lonely.lookup(terms().modelRoot), { code: 'SWARM_CLOSED' })
 })
+
+test('lies that the daemon finds are strikes: the third bans the peer, ends its session and lets nobody dial it', async () => {
+  const net = fresh()
+  const provider = swarm.provider(parrot, net)
+  provider.serve(terms())
+  await provider.ready()
+  const consumer = swarm.consumer(net)
+  await consumer.ready()
+  const offer = await offerAt(consumer)
+  const asked = (): ReturnType<typeof collect> => collect(consumer.ask(askOf(offer, textBody('still there?'))))
+  await asked()
+  consumer.strike(provider.publicKey, 'a receipt over more than was sent')
+  consumer.strike(provider.publicKey, 'the same again')
+  assert.equal((await asked()).text, 'still there? ')
+  assert.deepEqual(
+    consumer.peers().map(({ strikes }) => strikes),
+    [2],
+  )
+  const gone = new Promise<void>((resolve) => {
+    provider.on('peers', () => {
+      if (provider.peers().length === 0) resolve()
+    })
+  })
+  consumer.strike(provider.publicKey, 'and again')
+  await gone
+  assert.deepEqual(consumer.peers(), [])
+  await assert.rejects(asked(), { code: 'PEER_UNREACHABLE' })
+  consumer.strike(randomBytes(32), 'a peer that is not connected')
+})

@@ -26,7 +26,7 @@ function told(what: Told, { sequence, index }: Outgoing): OutgoingEvent {
     case 'decoding':
       return { type: 'progress', kind: what }
     case 'frame':
-      return { type: 'frame', kind: 'generate', sequence, index, count: 1, cost: 1 }
+      return { type: 'frame', kind: 'generate', sequence, index, count: 1, cost: 1, text: 0 }
     case 'done':
       return { type: 'done', sequence }
     default:

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { arrived, stepIncoming } from '../../swarm/session/incoming.js'
 import type { Incoming } from '../../swarm/session/incoming.js'
-import { LEASE_TICKS, asked, frameCost, stepOutgoing } from '../../swarm/session/outgoing.js'
+import { LEASE_TICKS, asked, frameCost, stepOutgoing, MAX_TEXT_BYTES } from '../../swarm/session/outgoing.js'
 import type { Outgoing, OutgoingEvent } from '../../swarm/session/outgoing.js'
 import { LIMIT, MAX_COST, Pair, WINDOW } from '../helpers/ask-pair.js'
 
@@ -148,6 +148,7 @@ function tell(lie: Lie, state: Outgoing): OutgoingEvent {
     index: state.index + index,
     count: lie.count,
     cost: Math.max(1, lie.count, lie.cost),
+    text: 0,
   }
 }
 
@@ -232,10 +233,18 @@ test('credit over its limit is a violation, so that a peer cannot promise to rea
 test('an embedding is not done before its last vector', () => {
   let state = asked('embed', 0, 2, WINDOW)
   state = stepOutgoing(state, { type: 'accepted' }).state
-  state = stepOutgoing(state, { type: 'frame', kind: 'embed', sequence: 0, index: 0, count: 1, cost: 1 }).state
+  state = stepOutgoing(state, { type: 'frame', kind: 'embed', sequence: 0, index: 0, count: 1, cost: 1, text: 0 }).state
   assert.notEqual(stepOutgoing(state, { type: 'done', sequence: 1 }).violation, null)
-  state = stepOutgoing(state, { type: 'frame', kind: 'embed', sequence: 1, index: 1, count: 1, cost: 1 }).state
+  state = stepOutgoing(state, { type: 'frame', kind: 'embed', sequence: 1, index: 1, count: 1, cost: 1, text: 0 }).state
   assert.equal(stepOutgoing(state, { type: 'done', sequence: 2 }).act, 'end')
+})
+
+test('an answer has so much text and no more, however few tokens it comes with', () => {
+  let state = stepOutgoing(asked('generate', 0, 9, WINDOW), { type: 'accepted' }).state
+  const frame = { type: 'frame', kind: 'generate', sequence: 0, index: 0, count: 0, cost: 1 } as const
+  state = stepOutgoing(state, { ...frame, text: MAX_TEXT_BYTES - 1 }).state
+  assert.equal(stepOutgoing(state, { ...frame, sequence: 1, text: 2 }).violation, 'more text than an answer can have')
+  assert.equal(stepOutgoing(state, { ...frame, sequence: 1, text: 1 }).act, 'deliver')
 })
 
 test('long text costs as much credit as its bytes, so that one token cannot carry a book', () => {
