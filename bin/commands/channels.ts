@@ -133,6 +133,8 @@ function closingWords({ did, closesAt, returned, cost, note }: Closing): string 
       return `ended: ${both(returned)} came back to its payer; the rent follows in a minute.${fee}${more}`
     case 'returned':
       return `ended: ${both(returned)} came back to its payer.${fee}${more}`
+    case 'busy':
+      return `is in use: an answer is being paid on it right now, so nothing was done. Try again in a moment.`
     case 'resting':
       return `ended; its rent comes back in a minute.${more}`
   }

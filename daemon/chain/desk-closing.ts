@@ -10,34 +10,47 @@ import type { LedgerStore } from '../../ledger/store/store.js'
 import { codeOf } from '../errors.js'
 import { rentOf, restOf, unclaimedOf } from './desk-channels.js'
 import type { FoundChannel } from './desk-channels.js'
-import type { Closing } from './desk-items.js'
+import type { ChannelRow, Closing } from './desk-items.js'
 import { settleNow } from './desk-settling.js'
-import { bytesOf } from './link.js'
 import type { ChainLink } from './link.js'
+
+/** What a running node is doing on its channels. */
+export interface ChannelUse {
+  /** From here on nothing new begins on it; false: something is under way, and nothing has changed. */
+  leave(channel: string, direction: ChannelRow['direction']): boolean
+  /** It is not being closed after all, or the chain knows now that it is. */
+  comeBack(channel: string): void
+}
 
 export interface ClosingOptions {
   readonly link: ChainLink
   readonly vouchers: LedgerStore['vouchers']
-  /** Told before the first step: nothing further is to be paid or served on it. */
-  readonly closing: (channel: Uint8Array) => void
+  readonly use: ChannelUse
   /** Unix milliseconds. */
   readonly now: () => number
 }
 
 /** The next step of a channel's end, whichever that is. Throws what the chain throws. */
 export async function closeChannel(options: ClosingOptions, found: FoundChannel): Promise<Closing> {
-  const { link, closing, now } = options
+  const { link, use, now } = options
   const { address, account, direction } = found
   if (account.phase === CHANNEL_PHASE.ended) return lastStep(link, found)
-  closing(bytesOf(address))
-  if (direction === 'in') return endAsProvider(options, found)
-  if (account.phase === CHANNEL_PHASE.open) {
-    const entry = await link.client.requestClose(address)
-    const after = (await link.client.channel(address))?.account.closeAt ?? 0n
-    return { ...nothing(found), did: 'asked', closesAt: after > 0n ? Number(after) * 1000 : null, ...paid(entry) }
+  if (direction === 'out' && account.phase === CHANNEL_PHASE.closing) {
+    const over = BigInt(Math.floor(now() / 1000)) >= account.closeAt
+    return over ? finish(link, found) : { ...nothing(found), did: 'waiting' }
   }
-  if (BigInt(Math.floor(now() / 1000)) < account.closeAt) return { ...nothing(found), did: 'waiting' }
-  return finish(link, found)
+  if (!use.leave(address, direction)) return { ...nothing(found), did: 'busy' }
+  try {
+    return await (direction === 'in' ? endAsProvider(options, found) : ask(link, found))
+  } finally {
+    use.comeBack(address)
+  }
+}
+
+async function ask(link: ChainLink, found: FoundChannel): Promise<Closing> {
+  const entry = await link.client.requestClose(found.address)
+  const after = (await link.client.channel(found.address))?.account.closeAt ?? 0n
+  return { ...nothing(found), did: 'asked', closesAt: after > 0n ? Number(after) * 1000 : null, ...paid(entry) }
 }
 
 /** Collects first: what is not settled goes back to the payer for good. */

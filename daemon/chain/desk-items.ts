@@ -110,9 +110,9 @@ export interface Closing {
   readonly channel: string
   /**
    * `asked`: the grace began; `waiting`: it is not over; `finished`: what was left is back; `returned`: the rent as well;
-   * `resting`: the rent follows in a minute.
+   * `resting`: the rent follows in a minute; `busy`: an answer is being paid on it now, and nothing was done.
    */
-  readonly did: 'asked' | 'waiting' | 'finished' | 'returned' | 'resting'
+  readonly did: 'asked' | 'waiting' | 'finished' | 'returned' | 'resting' | 'busy'
   readonly closesAt: number | null
   /** To the payer's wallet: rest of the deposit, or rent. */
   readonly returned: string

@@ -8,11 +8,17 @@ import type { DeskItem } from './desk-items.js'
 import { earningsPath, withoutChain } from './desk-open.js'
 import { chainGenesis } from './genesis.js'
 import type { Chain } from './open.js'
+import { bytesOf } from './link.js'
+import type { ChannelUse } from './desk-closing.js'
+import type { Purse } from '../payment/purse.js'
+import type { Till } from '../payment/till.js'
 
 export interface NodeDeskOptions {
   readonly terms: Pick<NodeOptions, 'dataDir' | 'credit' | 'chain'>
   readonly store: () => Promise<LedgerStore>
-  readonly chain: Pick<Chain, 'link' | 'channels'> | null
+  readonly chain: Pick<Chain, 'link' | 'channels' | 'deposits'> | null
+  readonly purse: Pick<Purse, 'retire'>
+  readonly till: Pick<Till, 'busy'>
   /** A model's name by its hex root. */
   readonly nameOf: (root: string) => string | null
 }
@@ -32,10 +38,7 @@ export class NodeDesk {
       store,
       book: () => (this.#book ??= EarningsBook.open(earningsPath(terms.dataDir))),
       credit: terms.credit,
-      chain:
-        chain && genesis !== null
-          ? { genesis, link: () => chain.link(), closing: (channel) => chain.channels.close(channel) }
-          : null,
+      chain: chain && genesis !== null ? { genesis, link: () => chain.link(), use: useOf(this.#options, chain) } : null,
       withoutChain: withoutChain(terms),
       nameOf,
       now: Date.now,
@@ -45,5 +48,27 @@ export class NodeDesk {
 
   async close(): Promise<void> {
     await (await this.#book)?.close()
+  }
+}
+
+/** As the keeper of channels does it (keeper.ts): first no new hand-outs, then no account in use. */
+function useOf(
+  { purse, till }: Pick<NodeDeskOptions, 'purse' | 'till'>,
+  { channels, deposits }: Pick<Chain, 'channels' | 'deposits'>,
+): ChannelUse {
+  return {
+    leave(channel, direction) {
+      const id = bytesOf(channel)
+      if (direction === 'in') {
+        if (till.busy(id)) return false
+        channels.close(id)
+        return true
+      }
+      if (!deposits.leave(channel)) return false
+      if (purse.retire(id)) return true
+      deposits.comeBack(channel)
+      return false
+    },
+    comeBack: (channel) => deposits.comeBack(channel),
   }
 }

@@ -18,6 +18,9 @@ export interface OpenDesk {
   close(): Promise<void>
 }
 
+/** No node runs: nothing is under way. */
+const NOT_IN_USE = { leave: () => true, comeBack: () => undefined }
+
 type Terms = Pick<NodeOptions, 'dataDir' | 'credit' | 'chain'>
 
 /** The caller holds the folder's lock. Throws `STORE_*`, and what asking for the chain throws. */
@@ -53,7 +56,7 @@ export async function openDesk(terms: Terms, identity: Identity): Promise<OpenDe
         return EarningsBook.open(earningsPath(dataDir))
       }),
       credit,
-      chain: genesis && { link: linked, genesis: toBase58(genesis), closing: () => undefined },
+      chain: genesis && { link: linked, genesis: toBase58(genesis), use: NOT_IN_USE },
       withoutChain: withoutChain(terms),
       nameOf: (root) => names?.nameOf(root) ?? null,
       now: Date.now,

@@ -12,6 +12,7 @@ import type { EarningsBook } from '../payment/earnings-book.js'
 import { chainEarnings, creditOf, periodsOf } from './desk-earnings.js'
 import { channelsOf, counterparties, creditRows, named, rowOf, unclaimedOf } from './desk-channels.js'
 import { closeChannel } from './desk-closing.js'
+import type { ChannelUse } from './desk-closing.js'
 import { DeskError } from './desk-errors.js'
 import type { ChainEarnings, DeskItem } from './desk-items.js'
 import { parseDeskRequest } from './desk-request.js'
@@ -26,8 +27,7 @@ export interface DeskChain {
   link(): Promise<ChainLink>
   /** Base58. */
   readonly genesis: string
-  /** This channel comes to its end: nothing further is to be paid or served on it. */
-  closing(channel: Uint8Array): void
+  readonly use: ChannelUse
 }
 
 export interface DeskParts {
@@ -121,10 +121,9 @@ export class Desk {
 
   async *#close(given: string | null, signal: AbortSignal): AsyncGenerator<DeskItem> {
     const [link, { vouchers }] = await this.#linked()
-    const { closing } = this.#chain()
     const channels = await channelsOf(link)
     const wanted = given === null ? channels.filter(({ direction }) => direction === 'out') : [named(channels, given)]
-    const options = { link, vouchers, now: this.#parts.now, closing: (channel: Uint8Array) => closing(channel) }
+    const options = { link, vouchers, now: this.#parts.now, use: this.#chain().use }
     for (const found of wanted) {
       signal.throwIfAborted()
       yield { closed: await closeChannel(options, found) }

@@ -99,6 +99,11 @@ export class Chain {
     this.market = new Market({ chain, network, self: keys.publicKey, sells: asks, publishes, complain, now })
   }
 
+  /** For whoever closes a channel by hand. */
+  get deposits(): Pick<Deposits, 'leave' | 'comeBack'> {
+    return this.#deposits
+  }
+
   /** A provider with prices registers and settles from here on; deposits are looked after by everybody. */
   start(): void {
     this.market.start()

@@ -2,8 +2,7 @@
 import { budgetViews } from '../budget-view.js'
 import type { Budget } from '../budget.js'
 import type { Stream } from '../control/server.js'
-import type { NodeDesk } from '../chain/desk-node.js'
-import type { Chain } from '../chain/open.js'
+import type { NodeDesk, NodeDeskOptions } from '../chain/desk-node.js'
 import type { NodeOptions } from '../node-options.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import { HistoryError } from './errors.js'
@@ -17,7 +16,9 @@ export interface LedgerParts {
   readonly identity: HistoryKeys
   readonly books: { store(): Promise<LedgerStore> }
   readonly budget: Pick<Budget, 'view'> | null
-  readonly chain: Pick<Chain, 'link' | 'channels'> | null
+  readonly chain: NodeDeskOptions['chain']
+  readonly purse: NodeDeskOptions['purse']
+  readonly till: NodeDeskOptions['till']
 }
 
 export interface LedgerStreamsOptions {
@@ -68,7 +69,7 @@ export class LedgerStreams {
   }
 
   async *#atDesk(params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
-    const { chain, books } = this.#parts()
+    const { chain, books, purse, till } = this.#parts()
     const names = await this.#learn(await books.store())
     this.#desk ??= import('../chain/desk-node.js').then(
       ({ NodeDesk }) =>
@@ -76,6 +77,8 @@ export class LedgerStreams {
           terms: this.#options.terms,
           store: () => books.store(),
           chain,
+          purse,
+          till,
           nameOf: (root) => names.nameOf(root),
         }),
     )

@@ -58,6 +58,8 @@ export interface ChainScene {
   /** Lamports in the channel's account; 0n = there is none. */
   within(channel: Uint8Array): bigint
   registration(): Promise<ProviderAccount | undefined>
+  /** Somebody else with a wallet of so much. */
+  stranger(coins: bigint): Promise<Side>
 }
 
 export interface SceneSettings extends Partial<ChainSettings> {
@@ -162,5 +164,6 @@ export async function chainScene(t: TestContext, given: SceneSettings = {}): Pro
     settled: async (channel) => (await client.channel(addressOf(channel)))?.account.settled,
     within: (channel) => chain.chain.account(channel)?.lamports ?? 0n,
     registration: async () => (await client.providerAt(client.provider))?.account,
+    stranger: fresh,
   }
 }
