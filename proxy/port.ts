@@ -135,6 +135,20 @@ export interface Routing {
   readonly allowFallbacks: boolean
   /** Milliseconds from now after which the request fails with `DEADLINE_EXCEEDED`; null = the default (1 h). */
   readonly deadlineMs: number | null
+  /** Absent = as the node is set. */
+  readonly pay?: Paying
+}
+
+/** The caller's wishes about money; null = as the node is set. */
+export interface Paying {
+  /** `order`: by an order of its own; `channel`: from a deposit; `auto`: an order where no deposit can be made. */
+  readonly by: 'auto' | 'channel' | 'order' | null
+  /** Lamports that the request may cost in all. */
+  readonly maxCost: bigint | null
+  /** Seconds until an order that nobody answers is taken back. */
+  readonly deadlineSeconds: number | null
+  /** Lamports that a provider must have earned to take an order. */
+  readonly minReputation: bigint | null
 }
 
 export interface TokenLogprob {

@@ -41,7 +41,8 @@ export async function* answer(
     // Until it ends otherwise: a caller who stops reading says nothing about the provider.
     let outcome: Outcome = { type: 'cancelled' }
     const began = performance.now()
-    const limits: AskLimits = { maxTokens, maxCost: null, deadlineMs: deadline.leftMs() }
+    const maxCost = leftOf(request.routing.pay?.maxCost ?? null, tally.cost)
+    const limits: AskLimits = { maxTokens, maxCost, deadlineMs: deadline.leftMs() }
     try {
       for await (const event of route.answer(body(), limits, deadline.signal)) {
         if (event.type === 'queued') route.note(event)
@@ -71,6 +72,13 @@ export async function* answer(
       route.note(outcome)
     }
   }
+}
+
+/** Microlamports; null = there is no ceiling. */
+function leftOf(lamports: bigint | null, spent: bigint): bigint | null {
+  if (lamports === null) return null
+  const left = lamports * 1_000_000n - spent
+  return left > 0n ? left : 0n
 }
 
 function retryAfterOf(error: unknown): number | null {

@@ -22,6 +22,7 @@ import type { Purchases } from '../payment/purchase.js'
 import type { CatalogEntry } from './catalog.js'
 import { ConsumerError } from './errors.js'
 import { localAnswer } from './local-answer.js'
+import { payWishesOf } from './pay-wishes.js'
 import type { AnyRequest, Route, Router } from './router.js'
 
 export interface SwarmRouterOptions {
@@ -204,6 +205,7 @@ export class SwarmRouter implements Router {
           limits,
           signal,
           caller: request.caller ?? null,
+          pay: payWishesOf(request, offer, swarm.offers()),
           onLie: (what) => {
             this.#history.note(historyKey(offer), { type: 'failed' }, this.#options.now())
             this.#options.onLie(name, what)

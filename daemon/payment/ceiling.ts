@@ -5,6 +5,7 @@ import { LedgerError } from '../../ledger/errors.js'
 import { cost } from '../../ledger/price.js'
 import type { AskBody, AskLimits, Offer } from '../../swarm/port.js'
 import type { Budget } from '../budget.js'
+import { PaymentError } from './errors.js'
 import type { OutgoingMeans } from './means.js'
 import { dearest, promptBound } from './policy.js'
 
@@ -16,13 +17,15 @@ export interface Attempt {
   readonly caller: string | null
 }
 
-/** Without a limit from the caller it is what means and budget still allow. Throws `CHANNEL_EXHAUSTED`. */
+/** Without a limit from the caller it is what means and budget still allow. Throws `CHANNEL_EXHAUSTED`, `COST_LIMIT`. */
 export function ceilingOf(
   attempt: Attempt,
   { left }: Pick<OutgoingMeans, 'left'>,
   budget: Pick<Budget, 'left'>,
 ): MicroLamports {
   const { asked, needed } = wantedBy(attempt)
+  if (asked === 0n)
+    throw PaymentError.COST_LIMIT('The cost ceiling of this request leaves nothing to pay a provider with.')
   if (needed > left) throw LedgerError.CHANNEL_EXHAUSTED(needed, left)
   return least(asked, left, most(needed, budget.left(attempt.caller) ?? asked))
 }

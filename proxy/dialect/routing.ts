@@ -7,13 +7,16 @@
  *     x-swarmd-max-price-prompt, -completion            lamports per million tokens
  *     x-swarmd-allow-fallbacks                          true | false
  *     x-swarmd-deadline-ms                              milliseconds from now
+ *     and those of pay-wishes.ts
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { ProxyError } from '../errors.js'
 import type { Routing } from '../port.js'
+import { payingFrom } from './pay-wishes.js'
+import type { PayFields } from './pay-wishes.js'
 import { refuseProviderFields } from './refusals.js'
 
-export interface ProviderWishes {
+export interface ProviderWishes extends PayFields {
   readonly order?: readonly string[] | null
   readonly only?: readonly string[] | null
   readonly ignore?: readonly string[] | null
@@ -45,6 +48,7 @@ export function routingFrom(wishes: ProviderWishes | null, headers: IncomingHttp
   if (wishes === null && !header.any) return NO_WISHES
   if (wishes !== null) refuseProviderFields({ ...wishes })
   const price = wishes?.max_price ?? null
+  const pay = payingFrom(wishes, header.text)
   return {
     only: keys('provider.only', wishes?.only) ?? keys('x-swarmd-only', header.list('only')),
     ignore: keys('provider.ignore', wishes?.ignore) ?? keys('x-swarmd-ignore', header.list('ignore')) ?? [],
@@ -60,6 +64,7 @@ export function routingFrom(wishes: ProviderWishes | null, headers: IncomingHttp
     },
     allowFallbacks: wishes?.allow_fallbacks ?? flag(header.text('allow-fallbacks')) ?? true,
     deadlineMs: deadline(header.text('deadline-ms')),
+    ...(pay && { pay }),
   }
 }
 

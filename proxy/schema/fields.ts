@@ -43,6 +43,9 @@ const NODE_KEYS = {
 // Lamports per million tokens; OpenRouter's clients send either form.
 const PRICE = { type: ['number', 'string', 'null'], minimum: 0, maxLength: 24 } as const
 
+// A string where a number would not be exact.
+const WHOLE = { type: ['integer', 'string', 'null'], minimum: 0, maxLength: 20 } as const
+
 /** Routing wishes under OpenRouter's names. */
 export const PROVIDER = {
   type: ['object', 'null'],
@@ -53,5 +56,9 @@ export const PROVIDER = {
     sort: { type: ['string', 'null'], enum: ['price', 'latency', 'throughput', null] },
     max_price: { type: ['object', 'null'], properties: { prompt: PRICE, completion: PRICE } },
     allow_fallbacks: { type: ['boolean', 'null'] },
+    pay: { type: ['string', 'null'], enum: ['auto', 'channel', 'order', null] },
+    max_cost: WHOLE,
+    order_deadline: WHOLE,
+    min_reputation: WHOLE,
   },
 } as const
