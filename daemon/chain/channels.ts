@@ -2,7 +2,7 @@
 import b4a from 'b4a'
 import type { Lamports } from '../../ledger/amount.js'
 import type { ChainSettings } from '../node-options.js'
-import type { Channels, Incoming, Outgoing } from '../payment/channels.js'
+import type { Channels, Incoming, Need, Outgoing } from '../payment/channels.js'
 import { PaymentError } from '../payment/errors.js'
 import { asking } from './asking.js'
 import type { Deposits } from './deposits.js'
@@ -32,9 +32,9 @@ export class ChainChannels implements Channels {
   }
 
   /** Throws `NO_MEANS` with what is in the way, `BUDGET_EXCEEDED`. */
-  outgoing(provider: Uint8Array): Promise<Outgoing> {
+  outgoing(provider: Uint8Array, need?: Need): Promise<Outgoing> {
     return this.#asking(
-      () => this.#options.deposits.outgoing(provider),
+      () => this.#options.deposits.outgoing(provider, need),
       (message) => PaymentError.NO_MEANS(message),
     )
   }

@@ -3,9 +3,9 @@
  * are being closed. The chain is asked each time; what is on its way is in the outbox, so a crash opens or tops up nothing
  * twice.
  *
- *   a channel with a tenth of the deposit left   is used again
- *   one with less                                is topped up to the deposit
- *   none                                         is opened
+ *   a channel with a tenth of the deposit left        is used again
+ *   one with less, or with too little for a request   is filled up to the deposit
+ *   none                                              is opened
  */
 import b4a from 'b4a'
 import { lamports, NO_LAMPORTS } from '../../ledger/amount.js'
@@ -16,10 +16,11 @@ import { LedgerError } from '../../ledger/errors.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { KeyPair } from '../crypto.js'
 import type { ChainSettings } from '../node-options.js'
-import type { Outgoing } from '../payment/channels.js'
+import type { Need, Outgoing } from '../payment/channels.js'
 import { PaymentError } from '../payment/errors.js'
 import type { ChainLink } from './link.js'
 
+const NO_NEED: Need = { taken: NO_LAMPORTS, more: NO_LAMPORTS }
 const NO_MODEL = new Uint8Array(32)
 /** What a top-up leaves in the wallet: some fees above the least that the chain lets an account hold. */
 const KEPT = 1_000_000n
@@ -84,11 +85,11 @@ export class Deposits {
   }
 
   /** Throws `NO_MEANS`, `BUDGET_EXCEEDED`, and what the chain says. */
-  outgoing(node: Uint8Array): Promise<Outgoing> {
+  outgoing(node: Uint8Array, need: Need = NO_NEED): Promise<Outgoing> {
     const name = b4a.toString(node, 'hex')
     const running = this.#running.get(name)
     if (running) return running
-    const finding = this.#find(node).finally(() => this.#running.delete(name))
+    const finding = this.#find(node, need).finally(() => this.#running.delete(name))
     this.#running.set(name, finding)
     return finding
   }
@@ -119,7 +120,7 @@ export class Deposits {
     return this.size / 10n
   }
 
-  async #find(node: Uint8Array): Promise<Outgoing> {
+  async #find(node: Uint8Array, need: Need): Promise<Outgoing> {
     const [{ bytesOf }, chain] = await Promise.all([import('./link.js'), this.#options.link()])
     const provider = await chain.providerOf(node)
     if (!provider)
@@ -130,7 +131,7 @@ export class Deposits {
     await chain.outbox.tick()
     const all = await chain.channelsFrom()
     const [best] = (await this.#usable(search, all)).toSorted((a, b) => (a.left < b.left ? 1 : -1))
-    const { address, account } = best ? await this.#filled(search, best) : await this.#open(search, all)
+    const { address, account } = best ? await this.#filled(search, best, need) : await this.#open(search, all)
     this.#handedOut.set(address, this.#options.now())
     return { channel: bytesOf(address), deposit: account.deposit, signer }
   }
@@ -151,19 +152,21 @@ export class Deposits {
       })
   }
 
-  /** With enough left in it; as it is, when the wallet has nothing for it. */
-  async #filled(search: Search, mine: Mine): Promise<Found<ChannelAccount>> {
-    if (mine.left >= this.#least) return mine
+  /** With enough left in it; as it is, when the wallet has nothing for it. What a deposit cannot hold is not tried. */
+  async #filled(search: Search, mine: Mine, { taken, more }: Need): Promise<Found<ChannelAccount>> {
+    const enough = more <= this.size && more > this.#least ? more : this.#least
+    if (mine.left - taken >= enough) return mine
     const { client } = search.chain
-    const wanted = this.size - mine.left
+    const wanted = this.size - (mine.left - taken)
     const balance = await client.balance()
     const free = balance > KEPT ? balance - KEPT : 0n
     const amount = free < wanted ? free : wanted
+    const poor = amount < (wanted < this.#least ? wanted : this.#least)
     const objection = this.#options.allowance.objection()
-    if (mine.left > 0n && (objection !== null || amount < this.#least)) return mine
+    if (mine.left > 0n && (objection !== null || poor)) return mine
     this.#assertAllowed(objection)
     // Too little for it: the chain says what is missing.
-    const added = lamports(amount < this.#least ? wanted : amount)
+    const added = lamports(poor ? wanted : amount)
     // A deposit only grows, so each has a name of its own, and a crash repeats none.
     await client.topUp(mine.address, added, `${mine.address}/${mine.account.deposit}`)
     const found = await client.channel(mine.address)

@@ -23,11 +23,19 @@ export interface Incoming {
   readonly settled?: Lamports
 }
 
+/** Lamports that are wanted of a channel. */
+export interface Need {
+  /** Reserved for what is under way on it. */
+  readonly taken: Lamports
+  /** For what comes next. */
+  readonly more: Lamports
+}
+
 export interface Channels {
   /** Without asking anybody: can this node pay at all? */
   readonly pays: boolean
   /** The channel to a provider (its node key), opened or filled up if need be; null = there are no means. */
-  outgoing(provider: Uint8Array): Promise<Outgoing | null>
+  outgoing(provider: Uint8Array, need?: Need): Promise<Outgoing | null>
   /** The channel that a peer says it pays on; null = there is no such channel to this node. */
   incoming(channel: Uint8Array, peer: Uint8Array): Promise<Incoming | null>
   /** Vouchers are cashed later, so one that expires is worth nothing. Absent = they are kept and counted only. */

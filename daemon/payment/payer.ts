@@ -6,6 +6,7 @@ import { NO_LAMPORTS } from '../../ledger/amount.js'
 import type { Lamports } from '../../ledger/amount.js'
 import type { AskBody, AskLimits, Offer } from '../../swarm/port.js'
 import { codeOf } from '../errors.js'
+import { wantedBy } from './ceiling.js'
 import { PaymentError } from './errors.js'
 import type { OutgoingMeans } from './means.js'
 import type { OutgoingOrders, PayBy } from './orders.js'
@@ -52,7 +53,7 @@ export class Payer {
     const by = wanted.pay?.by ?? this.#options.by
     if (by === 'order') return this.#order(wanted)
     try {
-      return await purse.open(wanted.offer.nodeKey)
+      return await purse.open(wanted.offer.nodeKey, wantedBy(wanted).needed)
     } catch (error) {
       if (by === 'channel' || !orders?.standsIn || !NO_DEPOSIT.has(codeOf(error))) throw error
       // Where an order cannot be had either, the deposit is what is to be mended.

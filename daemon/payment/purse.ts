@@ -1,5 +1,7 @@
 /** The channels that this node pays on, one for each provider. Parallel requests to one provider share its channel. */
 import b4a from 'b4a'
+import { ceilToLamports, lamports, microLamports, NO_COST, toMicroLamports } from '../../ledger/amount.js'
+import type { MicroLamports } from '../../ledger/amount.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { Swarm } from '../../swarm/port.js'
 import type { Channels } from './channels.js'
@@ -35,11 +37,14 @@ export class Purse {
     return this.#opened
   }
 
-  /** Throws `PAYMENT_REQUIRED` without means, `NO_MEANS`, `LEDGER_UNAVAILABLE`. */
-  async open(provider: Uint8Array): Promise<OutgoingAccount> {
+  /**
+   * `needed`: what the request may cost at least; a channel with less left is filled up where that can be. Throws
+   * `PAYMENT_REQUIRED` without means, `NO_MEANS`, `LEDGER_UNAVAILABLE`.
+   */
+  async open(provider: Uint8Array, needed: MicroLamports = NO_COST): Promise<OutgoingAccount> {
     const name = b4a.toString(provider, 'hex')
     const used = this.#opened.get(name)
-    if (used && this.#options.channels.usedUp?.(used.deposit, used.paid)) return this.#renewed(used, provider, name)
+    if (used && this.#isLow(used, needed)) return this.#renewed(used, needed, provider, name)
     let account = this.#accounts.get(name)
     if (!account) {
       account = this.#open(provider, name)
@@ -79,22 +84,36 @@ export class Purse {
     this.#accounts.delete(name)
   }
 
+  #isLow(used: OutgoingAccount, needed: MicroLamports): boolean {
+    const { usedUp } = this.#options.channels
+    return usedUp !== undefined && (needed > used.left || usedUp.call(this.#options.channels, used.deposit, used.paid))
+  }
+
   /** Those that come meanwhile wait for the same. */
-  #renewed(used: OutgoingAccount, provider: Uint8Array, name: string): Promise<OutgoingAccount> {
+  #renewed(used: OutgoingAccount, needed: MicroLamports, provider: Uint8Array, name: string): Promise<OutgoingAccount> {
     const { now } = this.#options
-    if (used.left > 0n && now() - (this.#content.get(name) ?? -Infinity) < CONTENT_MS) return Promise.resolve(used)
+    const enough = used.left > 0n && used.left >= needed
+    if (enough && now() - (this.#content.get(name) ?? -Infinity) < CONTENT_MS) return Promise.resolve(used)
     const running = this.#renewals.get(name)
     if (running) return running
-    const renewal = this.#renew(used, provider, name).finally(() => this.#renewals.delete(name))
+    const renewal = this.#renew(used, needed, provider, name).finally(() => this.#renewals.delete(name))
     this.#renewals.set(name, renewal)
     return renewal
   }
 
   /** The same channel with more in it, another one, or, where neither can be had, the rest of this one. */
-  async #renew(used: OutgoingAccount, provider: Uint8Array, name: string): Promise<OutgoingAccount> {
+  async #renew(
+    used: OutgoingAccount,
+    needed: MicroLamports,
+    provider: Uint8Array,
+    name: string,
+  ): Promise<OutgoingAccount> {
     const { channels, now } = this.#options
     try {
-      const means = await channels.outgoing(provider)
+      // A voucher is rounded up, so a little less may be taken than was promised.
+      const taken = toMicroLamports(lamports(used.deposit - used.paid)) - used.left
+      const need = { taken: ceilToLamports(microLamports(taken > 0n ? taken : 0n)), more: ceilToLamports(needed) }
+      const means = await channels.outgoing(provider, need)
       if (!means) throw noMeans()
       const same = b4a.equals(means.channel, used.id)
       if (same && means.deposit > used.deposit) {
@@ -106,7 +125,7 @@ export class Purse {
         return used
       }
     } catch (error) {
-      if (used.left === 0n) throw error
+      if (used.left === 0n || used.left < needed) throw error
       this.#content.set(name, now())
       return used
     }

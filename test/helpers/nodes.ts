@@ -24,6 +24,8 @@ export interface NodeSettings {
   readonly budget?: NodeOptions['budget']
   readonly chain?: NodeOptions['chain']
   readonly tokensPerSecond?: number
+  /** Unix milliseconds, for what is paid. */
+  readonly now?: () => number
   /** Mixed into topics: nodes with another one find each other by their keys only. */
   readonly invite?: Uint8Array | null
 }
@@ -74,7 +76,7 @@ export async function nodes(t: TestContext): Promise<Nodes> {
         chain: given.chain ?? null,
         ...options,
       },
-      { onProgress: () => undefined, log: SILENT },
+      { onProgress: () => undefined, log: SILENT, ...(given.now ? { now: given.now } : {}) },
     )
     running.add(node)
     void node.closed.then(() => running.delete(node))
@@ -96,7 +98,7 @@ export async function nodes(t: TestContext): Promise<Nodes> {
     provider: (name, given = {}) => start(name, { models: [mock(given)], api: null }, given),
     async consumer(name, given = {}, providers = 1) {
       const node = await start(name, { models: [], api }, given)
-      await until(() => node.snapshot().models[0]?.providers === providers)
+      await until(() => (node.snapshot().models[0]?.providers ?? 0) === providers)
       return node
     },
     async ledger(name, read) {
