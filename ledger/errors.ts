@@ -34,6 +34,7 @@ export type LedgerErrorCode =
   | 'STORE_WRITE_FAILED'
   | 'STORE_CLOSED'
   | 'STORE_FORKED'
+  | 'STORE_INCOMPLETE'
 
 export class LedgerError extends Error {
   readonly code: LedgerErrorCode
@@ -164,6 +165,13 @@ export class LedgerError extends Error {
 
   static STORE_CLOSED(what: string): LedgerError {
     return new LedgerError('STORE_CLOSED', `${what} is closed`)
+  }
+
+  /** A restore was cut short, or the copy that it reads has holes. */
+  static STORE_INCOMPLETE(
+    message = 'a restore of this ledger was cut short: stop the node, then "swarmd history restore --from" the same copy goes on with it',
+  ): LedgerError {
+    return new LedgerError('STORE_INCOMPLETE', message)
   }
 
   /** A replica that is older than what this node has signed: going on from it would fork the log. */

@@ -5,6 +5,7 @@
  * reach at least the newest checkpoint known from elsewhere (the chain, a backup), and nothing may be appended before all
  * of it is here.
  */
+import { setTimeout } from 'node:timers/promises'
 import type Hypercore from 'hypercore'
 import { LedgerError } from '../errors.js'
 import type { RecordCores } from './cores.js'
@@ -13,6 +14,8 @@ import type { Forgotten } from './forgotten.js'
 
 /** Blocks asked for at once. */
 const BATCH = 8192
+/** A copy that gives nothing for so long has nothing more to give. */
+const STALLED_MS = 60_000
 /** Transactions whose bodies are asked for at once. */
 const BODY_BATCH = 64
 
@@ -35,11 +38,13 @@ export interface RestoreOptions {
   readonly onProgress?: (done: number, total: number) => void
 }
 
-/** Throws `STORE_FORKED` when the log is not empty or the copy is shorter than `atLeast`, and the signal's reason. */
+/**
+ * The log is empty, or a restore of it was cut short. Throws `STORE_FORKED` when the copy is shorter than `atLeast`,
+ * `STORE_INCOMPLETE` when blocks of it do not come, and the signal's reason.
+ */
 export async function restoreRecord(cores: RecordCores, options: RestoreOptions): Promise<Restored> {
   const { forgotten, atLeast, signal } = options
   const { log } = cores
-  if (log.length > 0) throw LedgerError.STORE_FORKED('only an empty log can be restored')
   await lengthOf(cores.forgotten, signal)
   await lengthOf(cores.checkpoints, signal)
   await fetch(cores.forgotten, range(cores.forgotten.length), signal)
@@ -73,11 +78,29 @@ async function fetch(
   for (let i = 0; i < blocks.length; i += BATCH) {
     onProgress(i, blocks.length)
     const download = core.download({ blocks: blocks.slice(i, i + BATCH) })
+    const over = new AbortController()
     try {
-      await aborting(download.done(), signal)
+      await aborting(Promise.race([download.done(), stalled(core, over.signal)]), signal)
     } finally {
+      over.abort()
       download.destroy()
     }
+  }
+}
+
+/** Rejects when no block has come for a while, or when `over` is aborted. */
+async function stalled(core: Hypercore, over: AbortSignal): Promise<never> {
+  let came = 0
+  const onBlock = (): void => void came++
+  core.on('download', onBlock)
+  try {
+    for (let before = -1; before < came;) {
+      before = came
+      await setTimeout(STALLED_MS, null, { ref: false, signal: over })
+    }
+    throw LedgerError.STORE_INCOMPLETE('the copy gives nothing more and has not given all: find a whole one')
+  } finally {
+    core.off('download', onBlock)
   }
 }
 

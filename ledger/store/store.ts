@@ -34,6 +34,7 @@ import type { Restored, RestoreOptions } from './restore.js'
 import { SearchIndex } from './search-index.js'
 import type { Filter, Named, Totals } from './index-keys.js'
 import type { SharedEntry } from './shared.js'
+import { Unfinished } from './unfinished.js'
 import { VoucherStore } from './vouchers.js'
 
 /** Rows of one query. */
@@ -50,6 +51,7 @@ export class LedgerStore {
   readonly #outbox: ReceiptOutbox
   readonly #cores: Cores
   readonly #forgotten: Forgotten
+  readonly #unfinished: Unfinished
   readonly #log: TransactionLog
   #index: SearchIndex | null = null
   #closing: Promise<void> | null = null
@@ -66,6 +68,7 @@ export class LedgerStore {
     this.vouchers = vouchers
     this.#outbox = outbox
     this.#forgotten = forgotten
+    this.#unfinished = new Unfinished(folder)
     this.#log = new TransactionLog(cores.record, forgotten, cores.disk, {
       durable: (appended) => this.#indexed().add(appended.map(({ entry }) => entry)),
       acknowledged: (appended) => this.#onAppended(appended),
@@ -74,7 +77,8 @@ export class LedgerStore {
 
   /**
    * Opens or makes the store and finishes what a crash has left: half a forgetting, receipts that were sent and never
-   * logged (they are appended half-signed). `primaryKey`: 32 bytes derived from the seed. Throws `STORE_*`.
+   * logged (they are appended half-signed). Where a restore was cut short, everything but going on with it throws
+   * `STORE_INCOMPLETE`. `primaryKey`: 32 bytes derived from the seed. Throws `STORE_*`.
    */
   static async open(folder: string, primaryKey: Uint8Array): Promise<LedgerStore> {
     const opened: { close(): Promise<void> }[] = []
@@ -285,23 +289,27 @@ export class LedgerStore {
   }
 
   /**
-   * Fills an empty store from the peers that `replicate` is connected to. No append is taken meanwhile. Throws
-   * `STORE_FORKED`; once anything of the copy is here, the store takes no appends until all of it is.
+   * Fills an empty store from the peers that `replicate` is connected to, or goes on where a restore was cut short. No
+   * append is taken meanwhile. Throws `STORE_FORKED`, and `STORE_INCOMPLETE` where the copy has holes; once anything of the
+   * copy is here, the store takes no appends until all of it is, also when it is opened again.
    */
   async restore(options: Omit<RestoreOptions, 'forgotten' | 'read'>): Promise<Restored> {
     const read = (position: number): Promise<Entry> => this.#log.get(position)
-    const begun = this.length > 0
-    if (!begun) this.#log.refuse(LedgerError.STORE_FORKED('the log is being restored'))
+    if (this.length > 0 && !this.#unfinished.is) throw LedgerError.STORE_FORKED('only an empty log can be restored')
+    this.#log.refuse(LedgerError.STORE_FORKED('the log is being restored'))
+    await this.#unfinished.begin()
     let restored: Restored
     try {
       restored = await restoreRecord(this.#cores.record, { ...options, forgotten: this.#forgotten, read })
     } catch (error) {
-      if (!begun && this.length === 0) this.#log.refuse(null)
+      if (this.length === 0) await this.#unfinished.end()
+      if (this.length === 0) this.#log.refuse(null)
       throw error
     }
     await this.#cores.disk.sync()
     await this.rebuildIndex()
     await this.#outbox.advance(await chainHead(this))
+    await this.#unfinished.end()
     this.#log.refuse(null)
     return restored
   }
@@ -320,6 +328,7 @@ export class LedgerStore {
   }
 
   async #recover(): Promise<void> {
+    if (this.#unfinished.is) return this.#log.refuse(LedgerError.STORE_INCOMPLETE())
     await this.#log.finishForgetting()
     this.#index = await this.#openIndex('index', false)
     if (!this.#outbox.knowsHead) await this.#outbox.advance(await chainHead(this))
@@ -364,6 +373,7 @@ export class LedgerStore {
   }
 
   #indexed(): SearchIndex {
+    if (!this.#index && this.#unfinished.is) throw LedgerError.STORE_INCOMPLETE()
     if (!this.#index) throw LedgerError.STORE_CLOSED('the index')
     return this.#index
   }

@@ -96,6 +96,40 @@ test('a log that has something in it is not restored over, and a restore can be 
   await full.close()
 })
 
+test('a restore that was cut short keeps the store shut, and goes on where it was, from the same copy', async (t) => {
+  const [ours, theirs] = [folderOf(t), folderOf(t)]
+  const store = await LedgerStore.open(ours, SEED_KEY)
+  await fill(store, entries('provider'), 40)
+  const keeper = await Replica.open(theirs, KEEPER_KEY, store.keys)
+  const cut = connect(store, keeper)
+  await until(async () => (await keeper.held()).transactions === 40)
+  cut()
+  await store.close()
+  rmSync(ours, { recursive: true })
+
+  const again = await LedgerStore.open(ours, SEED_KEY)
+  const cutAgain = connect(again, keeper)
+  const abort = new AbortController()
+  const reason = new Error('the power went')
+  const onProgress = (): void => abort.abort(reason)
+  await assert.rejects(again.restore({ ...OPTIONS, signal: abort.signal, onProgress }), reason)
+  cutAgain()
+  await again.close()
+  const half = await LedgerStore.open(ours, SEED_KEY)
+  const incomplete = { code: 'STORE_INCOMPLETE', message: /history restore --from/ }
+  await assert.rejects(half.query({}, 1), incomplete)
+  await assert.rejects(fill(half, entries('provider'), 1), incomplete)
+  const cutLast = connect(half, keeper)
+  assert.equal((await half.restore(OPTIONS)).transactions, 40)
+  cutLast()
+  await half.close()
+  const whole = await LedgerStore.open(ours, SEED_KEY)
+  assert.deepEqual((await whole.verify(CONSUMER.publicKey)).faults, [])
+  assert.equal((await whole.query({}, 100)).length, 40)
+  await whole.close()
+  await keeper.close()
+})
+
 test('a keeper holds ciphertext only, and cannot write', async (t) => {
   const [ours, theirs] = [folderOf(t), folderOf(t)]
   const store = await LedgerStore.open(ours, SEED_KEY)

@@ -28,6 +28,9 @@ declare module 'hypercore' {
       done(): Promise<void>
       destroy(): void
     }
+    /** `download`: a block came from a peer. */
+    on(event: 'download', listener: () => void): this
+    off(event: 'download', listener: () => void): this
     /** Ends the waiting of `update` when the function that it returns is called. */
     findingPeers(): () => void
     /** One stored node of the Merkle tree, by flat-tree index. */
