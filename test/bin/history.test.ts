@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openIdentity } from '../../daemon/identity.js'
+import { sealEvidence } from '../../ledger/evidence.js'
+import { EvidenceKeeper } from '../../ledger/store/evidence-keeper.js'
 import { LedgerStore } from '../../ledger/store/store.js'
+import { TokenLog } from '../../ledger/token-root.js'
+import { receiptHash } from '../../ledger/transaction.js'
 import { CliHome } from '../helpers/cli.js'
 import { record } from '../helpers/exchanges.js'
 import type { Said } from '../helpers/exchanges.js'
@@ -82,6 +86,76 @@ test('a proof is checked by anybody, and a changed one ends with 1', async (t) =
   const other = await home.run(['verify', file])
   assert.deepEqual([other.code, other.stdout], [1, ''])
   assert.match(other.stderr, /format is not swarmd/)
+})
+
+/** A folder of a provider with the evidence of one answer of 40 tokens. */
+async function withEvidence(home: CliHome): Promise<string> {
+  const positions = Buffer.alloc(40 * 52)
+  for (let i = 0; i < 40; i++) positions.writeUInt32LE(500 + i, i * 52)
+  const kept: Uint8Array[] = []
+  const root = (key: Uint8Array): Uint8Array => {
+    kept.push(key)
+    return TokenLog.from(key, 8, positions).root()
+  }
+  const tokens = Array.from({ length: 40 }, (_, i) => 500 + i)
+  const response = { kind: 'generate', finish: 'stop', stopText: null, thought: '', text: 'Because.', tokens } as const
+  const dataDir = await recorded(home, [{ role: 'provider', response, root }, { role: 'provider' }])
+  const store = await LedgerStore.open(`${dataDir}/ledger`, openIdentity(dataDir).store())
+  const { transaction, times } = await store.get(0)
+  const name = receiptHash(transaction.statement)
+  const keeper = new EvidenceKeeper({
+    folder: `${dataDir}/ledger/evidence`,
+    keepMs: 1000,
+    now: () => times.done,
+    complain: assert.fail,
+  })
+  await keeper.add(name, sealEvidence(kept[0] ?? assert.fail(), name, positions))
+  await keeper.close()
+  await store.close()
+  return dataDir
+}
+
+test('a provider shows a part of an answer, and anybody can hold it against what was signed', async (t) => {
+  const home = new CliHome(t)
+  const dataDir = await withEvidence(home)
+  const id = '00000000'
+  const show = (...more: readonly string[]): ReturnType<CliHome['run']> =>
+    home.run(['history', 'show', id, ...more, '--data', dataDir])
+  const file = home.path('window.json')
+  const written = await show('--proof', file, '--no-content', '--window', '1')
+  assert.equal(written.code, 0)
+  assert.match(written.stdout, /the named parts of the answer and nothing else/)
+  const good = await home.run(['verify', file, '--json'])
+  assert.equal(good.code, 0)
+  const { windows, exchange } = JSON.parse(good.stdout) as {
+    windows: readonly { first: number; positions: readonly { token: number; top: readonly unknown[] }[] }[]
+    exchange: unknown
+  }
+  assert.equal(exchange, null)
+  assert.deepEqual(
+    windows.map(({ first, positions }) => [first, positions.map(({ token }) => token), positions[0]?.top.length]),
+    [[32, [532, 533, 534, 535, 536, 537, 538, 539], 8]],
+  )
+  const printed = await show('--window', 'all')
+  assert.deepEqual([printed.code, printed.stderr], [0, ''])
+  writeFileSync(file, printed.stdout)
+  assert.match(
+    (await home.run(['verify', file])).stdout,
+    /✓ output windows +2 under the signed root, as in the response/,
+  )
+  const data = JSON.parse(printed.stdout) as { windows: { bytes: string }[] }
+  const bytes = Buffer.from(data.windows[0]?.bytes ?? '', 'base64')
+  bytes.writeUInt32LE(7, 0)
+  writeFileSync(file, JSON.stringify({ ...data, windows: [{ ...data.windows[0], bytes: bytes.toString('base64') }] }))
+  const bad = await home.run(['verify', file])
+  assert.equal(bad.code, 1)
+  assert.match(bad.stdout, /✗ output windows +1 of 1 not under the signed root/)
+  const none = await home.run(['history', 'show', '00000001', '--window', '0', '--data', dataDir])
+  assert.equal(none.code, 1)
+  assert.match(none.stderr, /does not hold what is under the token root/)
+  const wrong = await show('--window', 'first')
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /numbers from 0 .* or all/)
 })
 
 test('what is asked for wrongly is refused with what is allowed', async (t) => {

@@ -15,6 +15,8 @@ export interface Said {
   readonly body?: ExchangeBody
   readonly response?: ExchangeResponse
   readonly role?: NewEntry['role']
+  /** The token root; any bytes when not given. */
+  readonly root?: (contentKey: Uint8Array) => Uint8Array
   readonly changes?: Partial<Draft>
   /** Of the draft, its id with it; its place in the log by default. */
   readonly n?: number
@@ -64,7 +66,7 @@ export async function record(
     const theirs = sealContentKey(key, other)
     const next = agreed(n, head, {
       request: sealed.request,
-      response: { ...sealed.response, tokenRoot: filled(32, 1) },
+      response: { ...sealed.response, tokenRoot: said.root?.(key) ?? filled(32, 1) },
       body: sealed.body,
       sealedForConsumer: role === 'consumer' ? ours : theirs,
       sealedForProvider: role === 'provider' ? ours : theirs,
