@@ -18,6 +18,9 @@ import type { IncomingMeans } from '../payment/means.js'
 import { forgivable } from '../payment/policy.js'
 import { CLAIM_SECONDS } from './order-rules.js'
 
+/** What a claim states of a receipt. */
+export type Answered = Pick<Statement, 'response' | 'cost'>
+
 /** What an order needs of the desk that took it. */
 export interface OrderHandling {
   /** Nobody else answers this order meanwhile. Throws `PAYMENT_REQUIRED`. */
@@ -25,7 +28,7 @@ export interface OrderHandling {
   /** Resolves when the chain has confirmed that it is this provider's. Throws `PAYMENT_REQUIRED`. */
   lock(found: Found<OrderAccount>): Promise<void>
   /** Durable when it resolves. */
-  owed(found: Found<OrderAccount>, statement: Statement): Promise<void>
+  owed(found: Found<OrderAccount>, answered: Answered): Promise<void>
   /** Not answered: never locked, or locked for nothing. */
   free(found: Found<OrderAccount>, locking: Promise<void> | null): void
   /** Unix milliseconds. */
@@ -90,8 +93,8 @@ export class IncomingOrder implements IncomingMeans {
     return cost
   }
 
-  issued(statement: Statement): Promise<void> {
-    return this.#handling.owed(this.#found, statement)
+  issued(answered: Answered): Promise<void> {
+    return this.#handling.owed(this.#found, answered)
   }
 
   release(): void {

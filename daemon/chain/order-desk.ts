@@ -12,14 +12,12 @@ import { orderAt, ordersOfProvider } from '../../ledger/chain/order-readings.js'
 import { isOpen } from '../../ledger/chain/outbox-states.js'
 import type { Found } from '../../ledger/chain/readings.js'
 import { claimOf, requestCommitment } from '../../ledger/order.js'
-import type { Statement } from '../../ledger/transaction.js'
-import type { IncomingAsk } from '../../swarm/port.js'
 import { codeOf } from '../errors.js'
 import { PaymentError } from '../payment/errors.js'
-import type { IncomingOrders } from '../payment/orders.js'
+import type { ByOrder, IncomingOrders, OrderedAsk } from '../payment/orders.js'
 import { Proofs } from '../payment/proofs.js'
 import { IncomingOrder } from './incoming-order.js'
-import type { OrderHandling } from './incoming-order.js'
+import type { Answered, OrderHandling } from './incoming-order.js'
 import type { ChainLink } from './link.js'
 import { addressOf } from './link.js'
 import type { OrderBook, OrderClaim } from './order-book.js'
@@ -38,8 +36,6 @@ export interface OrderDeskOptions {
 
 const NOTHING = new Uint8Array(32)
 
-type ByOrder = Extract<IncomingAsk['payment'], { readonly kind: 'order' }>
-
 export class OrderDesk implements IncomingOrders {
   readonly #options: OrderDeskOptions
   readonly #proofs = new Proofs()
@@ -55,7 +51,7 @@ export class OrderDesk implements IncomingOrders {
     this.#handling = {
       hold: (order) => this.#hold(order),
       lock: (found) => this.#lock(found),
-      owed: (found, statement) => this.#owed(found, statement),
+      owed: (found, answered) => this.#owed(found, answered),
       free: (found, locking) => this.#free(found, locking),
       now: options.now,
     }
@@ -66,7 +62,7 @@ export class OrderDesk implements IncomingOrders {
     return this.#options.book.claims().length > 0
   }
 
-  async take({ body, limits, offer }: IncomingAsk, payment: ByOrder): Promise<IncomingOrder> {
+  async take({ body, limits, offer }: OrderedAsk, payment: ByOrder): Promise<IncomingOrder> {
     const { link, now } = this.#options
     const { client } = link
     const [found, own] = await Promise.all([this.#at(addressOf(payment.order)), client.providerAt(client.provider)])
@@ -150,7 +146,7 @@ export class OrderDesk implements IncomingOrders {
       throw refused('The chain does not show this order as taken by this provider.')
   }
 
-  async #owed({ address, account }: Found<OrderAccount>, { response, cost }: Statement): Promise<void> {
+  async #owed({ address, account }: Found<OrderAccount>, { response, cost }: Answered): Promise<void> {
     const owed = { order: address, responseHash: response.hash, cost: claimOf(cost), until: account.deadline }
     await this.#options.book.owed(owed)
     this.#held.delete(address)

@@ -160,7 +160,7 @@ export class OrderPurse implements OrderSource {
     }
     // Back by another hand.
     const there = new Set(orders.map(({ address }) => address))
-    for (const { address, until } of [...this.#orders.values()])
+    for (const { address, until } of this.#orders.values())
       if (!there.has(address) && seconds > until) this.#over(address, NO_COST)
     const under = link.outbox.list().some((entry) => entry.purpose['what']?.startsWith('order-') && isOpen(entry))
     if (orders.length === 0 && !opening && !under) await book.allBack(out)

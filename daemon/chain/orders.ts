@@ -4,11 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import safetyCatch from 'safety-catch'
-import type { IncomingAsk } from '../../swarm/port.js'
 import type { KeyPair } from '../crypto.js'
 import { PaymentError } from '../payment/errors.js'
 import type { IncomingMeans, OutgoingMeans } from '../payment/means.js'
-import type { IncomingOrders, OrderedAttempt, OutgoingOrders } from '../payment/orders.js'
+import type { ByOrder, IncomingOrders, OrderedAsk, OrderedAttempt, OutgoingOrders } from '../payment/orders.js'
 import { asking } from './asking.js'
 import type { AskingOptions } from './asking.js'
 import type { ChainLink } from './link.js'
@@ -47,8 +46,6 @@ interface Sides {
   close(): Promise<void>
 }
 
-type ByOrder = Extract<IncomingAsk['payment'], { readonly kind: 'order' }>
-
 export class Orders implements OutgoingOrders, IncomingOrders {
   readonly #options: OrdersOptions
   #opening: Promise<Sides> | null = null
@@ -84,7 +81,7 @@ export class Orders implements OutgoingOrders, IncomingOrders {
     return asking(async () => (await this.#sides()).purse.means(attempt), this.#words())
   }
 
-  take(ask: IncomingAsk, payment: ByOrder): Promise<IncomingMeans> {
+  take(ask: OrderedAsk, payment: ByOrder): Promise<IncomingMeans> {
     const refusal = (message: string): PaymentError => PaymentError.PAYMENT_REQUIRED(message)
     return asking(async () => (await this.#sides()).desk.take(ask, payment), { ...this.#words(), refusal })
   }

@@ -55,7 +55,7 @@ export interface IncomingMeans {
   /** The end of a request that cost `cost`, of `delivered`. The sum for its receipt. */
   bill(request: string, cost: MicroLamports, delivered: MicroLamports): MicroLamports
   /** The receipt is on the disk and leaves when this resolves. */
-  issued?(statement: Statement): Promise<void>
+  issued?(statement: Pick<Statement, 'response' | 'cost'>): Promise<void>
   /** It ended without a receipt. */
   release(request: string, delivered: MicroLamports): void
 }

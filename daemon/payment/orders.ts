@@ -35,9 +35,10 @@ export interface OutgoingOrders {
   means(attempt: OrderedAttempt): Promise<OutgoingMeans>
 }
 
-type ByOrder = Extract<IncomingAsk['payment'], { readonly kind: 'order' }>
+export type OrderedAsk = Pick<IncomingAsk, 'body' | 'limits' | 'offer'>
+export type ByOrder = Extract<IncomingAsk['payment'], { readonly kind: 'order' }>
 
 export interface IncomingOrders {
   /** The order that an ask brings, for its payer alone. Throws `PAYMENT_REQUIRED` for one that cannot be enforced. */
-  take(ask: IncomingAsk, payment: ByOrder): Promise<IncomingMeans>
+  take(ask: OrderedAsk, payment: ByOrder): Promise<IncomingMeans>
 }

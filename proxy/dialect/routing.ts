@@ -48,7 +48,7 @@ export function routingFrom(wishes: ProviderWishes | null, headers: IncomingHttp
   if (wishes === null && !header.any) return NO_WISHES
   if (wishes !== null) refuseProviderFields({ ...wishes })
   const price = wishes?.max_price ?? null
-  const pay = payingFrom(wishes, header.text)
+  const pay = payingFrom(wishes, (name) => header.text(name))
   return {
     only: keys('provider.only', wishes?.only) ?? keys('x-swarmd-only', header.list('only')),
     ignore: keys('provider.ignore', wishes?.ignore) ?? keys('x-swarmd-ignore', header.list('ignore')) ?? [],
