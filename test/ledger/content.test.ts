@@ -6,6 +6,7 @@ import {
   openContent,
   openContentKey,
   promptTokensHash,
+  templateHash,
   sealContent,
   sealContentKey,
 } from '../../ledger/content.js'
@@ -52,6 +53,21 @@ test('a hash confirms a guess only to those who hold the content key', () => {
   assert.notDeepEqual(one.response.hash, guess.response.hash)
   assert.notDeepEqual(promptTokensHash(CONTENT_KEY, [1, 2]), promptTokensHash(filled(32, 99), [1, 2]))
   assert.notDeepEqual(promptTokensHash(CONTENT_KEY, [1, 2]), promptTokensHash(CONTENT_KEY, [2, 1]))
+})
+
+test('the hash of a template is a fact about the model: plain, pinned, and never that of no template', () => {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+  assert.equal(hex(templateHash('{{ messages }}')), 'dae029b0512c3e5209fd614fa97329ddb32b374e1352071fb5e185d1afe38d55')
+  assert.equal(hex(templateHash(null)), '75c309ac686eab54c82beb9b20d09966841a0c6a6f8c6daaa0db4a18a6559913')
+  assert.equal(
+    hex(promptTokensHash(CONTENT_KEY, Uint32Array.of(1, 2, 70_000))),
+    '2aef8db6981bdd19d3581a8b9975bcb2f7c9ee79a82451cddcca4410bf4e9b92',
+  )
+  assert.deepEqual(
+    promptTokensHash(CONTENT_KEY, [1, 2, 70_000]),
+    promptTokensHash(CONTENT_KEY, Uint32Array.of(1, 2, 70_000)),
+  )
+  assert.notDeepEqual(templateHash(''), templateHash(null))
 })
 
 test('content is checked against what was signed, part by part', () => {

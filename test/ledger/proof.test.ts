@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { sealContent } from '../../ledger/content.js'
+import { encodeResponse } from '../../ledger/exchange.js'
 import { exportTransaction, parseExport, verifyExport } from '../../ledger/proof.js'
 import type { Export } from '../../ledger/proof.js'
 import { claim } from '../../ledger/receipt.js'
@@ -54,6 +56,26 @@ test('what was changed is shown, part by part', () => {
   const proof = { ...log.prove(0), window: 1 }
   assert.deepEqual(results({ ...FULL, windows: [{ width: 8, proof }] }), ['good', 'good', 'good', 'good', 'bad'])
   for (const bad of [changed, lie]) assert.ok(!verifyExport(bad).holds)
+})
+
+test('windows with other tokens than the disclosed answer are bad, although the provider signed both', () => {
+  const answer = { kind: 'generate', finish: 'stop', stopText: null, thought: '', text: 'Oslo.' } as const
+  const told = Array.from({ length: 40 }, (_, i) => 100 + i)
+  const of = (ids: readonly number[]): Export => {
+    const content = { request: CONTENT.request, response: encodeResponse({ ...answer, tokens: ids }) }
+    const { request, response, body } = sealContent(CONTENT_KEY, draft().id, content)
+    const changes = { request, body, response: { ...response, tokenRoot: log.root() } }
+    return {
+      ...FULL,
+      transaction: agreed(0, undefined, changes).transaction,
+      disclosure: { contentKey: CONTENT_KEY, content },
+    }
+  }
+  assert.deepEqual(results(of(told)), ['good', 'good', 'good', 'good', 'good'])
+  const lie = of(told.toSpliced(39, 1, 5))
+  assert.deepEqual(results(lie), ['good', 'good', 'good', 'good', 'bad'])
+  assert.deepEqual(results({ ...lie, windows: lie.windows.slice(0, 1) }), ['good', 'good', 'good', 'good', 'good'])
+  assert.deepEqual(results({ ...lie, disclosure: null }), ['good', 'good', 'good', 'absent', 'good'])
 })
 
 test('a file of another form is refused with what is wrong', () => {

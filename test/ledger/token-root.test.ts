@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { decodeWindow, quantiseLogprob, TokenLog, verifyWindow } from '../../ledger/token-root.js'
+import { decodeWindow, quantiseLogprob, TokenLog, tokensOf, verifyWindow } from '../../ledger/token-root.js'
 import { CONTENT_KEY, filled, tokens } from './sample.js'
 
 const outOfRange = { code: 'TOKENS_OUT_OF_RANGE' }
@@ -90,6 +90,29 @@ test('a position needs exactly eight candidates, numbers that fit and a window t
   assert.throws(() => log.push({ token: 1, top: eight.with(0, { token: 1, logprob: NaN }) }), outOfRange)
   assert.throws(() => log.prove(0), outOfRange)
   assert.equal(log.positions, 0)
+})
+
+test('encoded positions give the log that pushing them one by one gives, and half a one is refused', () => {
+  for (const count of [0, 1, 31, 32, 33, 64, 100]) {
+    const pushed = tokens(count)
+    const windows = Array.from({ length: pushed.windows }, (_, window) => pushed.prove(window).bytes)
+    const read = TokenLog.from(CONTENT_KEY, 8, Buffer.concat(windows))
+    assert.deepEqual([read.positions, read.windows, read.root()], [count, Math.ceil(count / 32), pushed.root()])
+    assert.deepEqual(
+      tokensOf(Buffer.concat(windows), 8),
+      Array.from({ length: count }, (_, i) => 100 + i),
+    )
+    const [next] = decodeWindow(tokens(1).prove(0).bytes, 8)
+    assert.ok(next)
+    read.push(next)
+    pushed.push(next)
+    assert.deepEqual(read.root(), pushed.root(), 'and it goes on growing')
+  }
+  assert.throws(() => TokenLog.from(CONTENT_KEY, 8, new Uint8Array(53)), { code: 'BAD_ENCODING' })
+  assert.throws(() => tokensOf(new Uint8Array(3), 0), { code: 'BAD_ENCODING' })
+  assert.throws(() => TokenLog.from(CONTENT_KEY, 0, { byteLength: 4 * (2 ** 20 + 1) } as Uint8Array), {
+    code: 'TOKENS_OUT_OF_RANGE',
+  })
 })
 
 test('the root is pinned', () => {
