@@ -21,7 +21,11 @@ export async function* transactions(link: ChainLink, limit: number, signal: Abor
     yield { note: `The chain cannot be asked, so this is only what this node sent. ${(error as Error).message}` }
   }
   for (const { signature } of landed) own.delete(signature)
-  const rest = [...own.values()].toSorted((a, b) => b.preparedAt - a.preparedAt)
+  const complete = landed.length < limit
+  // What has landed and is not among the newest is older than those.
+  const rest = [...own.values()]
+    .filter(({ phase }) => complete || (phase !== 'confirmed' && phase !== 'finalized'))
+    .toSorted((a, b) => b.preparedAt - a.preparedAt)
   const entries = new Map(outbox.list().map((entry) => [entry.signature, entry]))
   let left = limit
   for (const one of landed) {
