@@ -5,6 +5,7 @@ import { createLog } from '../daemon/log.js'
 import type { Node, NodeOptions } from '../daemon/node-options.js'
 import { tilde } from '../daemon/paths.js'
 import type { CommandCall } from './command.js'
+import { askBeforeStart } from './deposit-consent.js'
 import { EXIT, exitCodeOf } from './exit-codes.js'
 import { unlocked } from './passphrase.js'
 import { createScreen } from './screen.js'
@@ -38,6 +39,7 @@ export async function runForeground(call: CommandCall, plan: ForegroundPlan): Pr
   let node: Node | null = null
   try {
     const identity = await unlocked(call, options.dataDir)
+    await askBeforeStart(call, options)
     const { startNode } = await import('../daemon/node.js')
     node = await startNode(identity === null ? options : { ...options, identity }, {
       onProgress: (progress) => screen.progress(progress),

@@ -1,20 +1,31 @@
 /** The ledger's part of the node's picture of itself. In a free swarm it does not say a word about money. */
 import b4a from 'b4a'
 import { isFree } from '../ledger/price.js'
+import { openQuestion } from './chain/consent.js'
 import type { ChannelView, LedgerView, MoneyView } from './control/snapshot.js'
 import type { NodeOptions } from './node-options.js'
 import type { Payments } from './payment/open.js'
 
 /** `payments` null: the keys are not read yet. */
 export function ledgerView(
-  options: Pick<NodeOptions, 'credit' | 'chain' | 'models'>,
+  options: Pick<NodeOptions, 'credit' | 'chain' | 'models' | 'dataDir'>,
   payments: Payments | null,
 ): LedgerView {
   const paid = options.credit !== null || Boolean(options.chain) || options.models.some(({ prices }) => !isFree(prices))
   return {
     state: payments?.books.state ?? 'opening',
     transactions: payments?.books.opened?.length ?? 0,
-    money: paid && payments ? moneyView(payments) : null,
+    money: paid && payments ? { ...moneyView(payments), ...consentField(options) } : null,
+  }
+}
+
+/** A damaged answer is told by whoever needs it. */
+function consentField({ chain, dataDir }: Pick<NodeOptions, 'chain' | 'dataDir'>): Pick<MoneyView, 'askDeposit'> {
+  try {
+    const deposit = chain ? openQuestion(chain, dataDir) : null
+    return deposit === null ? {} : { askDeposit: String(deposit) }
+  } catch {
+    return {}
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { integer } from '../../daemon/config-kinds.js'
 import type { ControlClient } from '../../daemon/control/client.js'
-import type { ModelView, NodeSnapshot } from '../../daemon/control/snapshot.js'
+import type { ModelView, NodeSnapshot, PriceView } from '../../daemon/control/snapshot.js'
 import { DaemonError } from '../../daemon/errors.js'
 import { readApiKey } from '../../daemon/config-options.js'
 import { askChat } from '../chat-client.js'
@@ -12,6 +12,7 @@ import { converse } from '../chat-session.js'
 import { optionText } from '../command.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
+import { askBeforeChat } from '../deposit-consent.js'
 import { connectRunning, loadSettings } from '../running.js'
 
 const tokenLimit = integer(1, 16_777_216)
@@ -91,6 +92,10 @@ export async function run(call: CommandCall): Promise<number> {
   }
 }
 
+function isFree({ input, cached, output }: PriceView): boolean {
+  return [input, cached, output].every((amount) => amount === '0')
+}
+
 function parseLimit(given: string | null): number | null {
   if (given === null) return null
   const value = tokenLimit.parse(given)
@@ -119,7 +124,12 @@ async function findEndpoint(
     const { api } = await client.snapshot()
     if (api === null)
       throw DaemonError.NOT_RUNNING('The running daemon has no API (--no-api), so it cannot be talked to.')
-    return { endpoint: { baseUrl: `${api.url}/v1`, key }, model: wanted ?? (await chooseModel(client, call)) }
+    const model = wanted ?? (await chooseModel(client, call))
+    const { ledger, models, dataDir } = await client.snapshot()
+    const named = models.filter(({ id, aliases }) => id.startsWith(model) || aliases.includes(model))
+    if (named.some(({ local, price }) => !local && price !== null && !isFree(price)))
+      await askBeforeChat(call, dataDir, ledger.money?.askDeposit, model)
+    return { endpoint: { baseUrl: `${api.url}/v1`, key }, model }
   } finally {
     client.close()
   }

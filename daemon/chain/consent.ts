@@ -5,7 +5,7 @@
  *
  *   file   deposits      "yes" or "no", a blank, and the deposit in lamports that the question named
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, DaemonError } from '../errors.js'
 import type { ChainSettings } from '../node-options.js'
@@ -34,9 +34,11 @@ export function answered(dataDir: string): Answer | null {
   return { allowed: word === 'yes', deposit: BigInt(deposit) }
 }
 
+/** Throws `DATA_UNUSABLE`. */
 export function remember(dataDir: string, { allowed, deposit }: Answer): void {
   const path = join(dataDir, FILE)
   try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     writeFileSync(`${path}.new`, `${allowed ? 'yes' : 'no'} ${deposit}\n`, { mode: 0o600 })
     renameSync(`${path}.new`, path)
   } catch (error) {
@@ -45,7 +47,7 @@ export function remember(dataDir: string, { allowed, deposit }: Answer): void {
 }
 
 /** Lamports to ask a person about; null = there is nothing to ask. A larger deposit than was allowed is asked about again. */
-export function question({ deposits = 'yes', deposit }: ChainSettings, dataDir: string): bigint | null {
+export function openQuestion({ deposits = 'yes', deposit }: ChainSettings, dataDir: string): bigint | null {
   if (deposits !== 'ask') return null
   const known = answered(dataDir)
   return known === null || (known.allowed && known.deposit < deposit) ? deposit : null

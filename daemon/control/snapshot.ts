@@ -41,6 +41,8 @@ export interface LedgerView {
 export interface MoneyView {
   readonly spentToday: string
   readonly earnedToday: string
+  /** A deposit that a person in a terminal should be asked about first; absent = there is nothing to ask. */
+  readonly askDeposit?: string
   /** Channels used since this node started. */
   readonly channels: readonly ChannelView[]
 }
