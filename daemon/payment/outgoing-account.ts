@@ -6,6 +6,7 @@
  * so the two can always go on. At most what was agreed ahead and a fraction of a lamport is given up by that.
  */
 import b4a from 'b4a'
+import safetyCatch from 'safety-catch'
 import { microLamports, NO_COST, NO_LAMPORTS, toMicroLamports } from '../../ledger/amount.js'
 import type { Lamports, MicroLamports } from '../../ledger/amount.js'
 import { openChannel, paymentDue, step } from '../../ledger/channel.js'
@@ -30,6 +31,10 @@ export class OutgoingAccount implements OutgoingMeans {
   readonly #options: OutgoingAccountOptions
   #channel: Channel
   #signing: Promise<void> | null = null
+  /** Durable and signed. */
+  #newest: SignedPayment | null = null
+  /** What requests may cost is on the disk. */
+  #reserved: Promise<unknown> = Promise.resolve()
 
   constructor(options: OutgoingAccountOptions) {
     const { means, vouchers } = options
@@ -76,10 +81,15 @@ export class OutgoingAccount implements OutgoingMeans {
     this.#channel = step(this.#channel, { type: 'reserve', request, limit, window: NO_COST, ahead: NO_COST })
   }
 
-  /** The provider's terms in place of the first reservation; they are within its limit. */
-  agree(request: string, terms: Terms): void {
+  /**
+   * The provider's terms in place of the first reservation; they are within its limit. Tokens need not wait for the disk:
+   * nothing is signed before `reserved` has resolved, and never again once it has rejected.
+   */
+  agree(request: string, terms: Terms, reserved: Promise<void>): void {
     const free = step(this.#channel, { type: 'release', request })
     this.#channel = step(free, { type: 'reserve', request, ...terms })
+    this.#reserved = Promise.all([this.#reserved, reserved])
+    this.#reserved.catch(safetyCatch)
     this.settle()
   }
 
@@ -116,12 +126,15 @@ export class OutgoingAccount implements OutgoingMeans {
   /** The newest voucher, durable; null before the first. Whatever is due without a request under way is in it. */
   async voucher(): Promise<SignedPayment | null> {
     if (this.#channel.reservations.size === 0) this.settle()
+    // Beside other requests, what is being signed for them follows by itself.
+    if (this.#newest && (this.#signing === null || this.#channel.reservations.size > 0)) return this.#newest
     await this.#signing
     const { means, vouchers } = this.#options
     const last = vouchers.lastSigned(means.channel)
     if (!last) return null
     // The same one again costs no write and gives the same bytes.
-    return paymentOf(await vouchers.sign(last, this.#channel.deposit, means.signer.secretKey))
+    this.#newest = paymentOf(await vouchers.sign(last, this.#channel.deposit, means.signer.secretKey))
+    return this.#newest
   }
 
   /** Sends the newest voucher again: on a channel that is being left there is no later ask to bring it. */
@@ -134,10 +147,14 @@ export class OutgoingAccount implements OutgoingMeans {
 
   async #sign(): Promise<void> {
     const { means, vouchers, send } = this.#options
-    for (let amount = paymentDue(this.#channel); amount !== null; amount = paymentDue(this.#channel)) {
+    for (;;) {
+      await this.#reserved
+      const amount = paymentDue(this.#channel)
+      if (amount === null) break
       this.#channel = step(this.#channel, { type: 'pay', cumulative: amount })
       const voucher = { channel: means.channel, cumulative: amount, expiresAt: 0n }
-      send(paymentOf(await vouchers.sign(voucher, this.#channel.deposit, means.signer.secretKey)))
+      this.#newest = paymentOf(await vouchers.sign(voucher, this.#channel.deposit, means.signer.secretKey))
+      send(this.#newest)
     }
     // In the same turn as the last look at what is due, or something that comes due in between would be nobody's.
     this.#signing = null

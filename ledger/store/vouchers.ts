@@ -48,7 +48,8 @@ export class VoucherStore {
       throw LedgerError.VOUCHER_NOT_HIGHER(voucher.cumulative, last?.cumulative ?? 0n)
     }
     this.#signed.set(channel, voucher)
-    await this.#journal.write(again ? [] : [[`s/${channel}`, bytes]])
+    if (!again || !this.#isDurable(`s/${channel}`, bytes))
+      await this.#journal.write(again ? [] : [[`s/${channel}`, bytes]])
     return signVoucher(voucher, secretKey)
   }
 
@@ -62,6 +63,7 @@ export class VoucherStore {
     const bytes = b4a.concat([encodeVoucher(signed.voucher), signed.signature])
     if (result === 'higher') this.#held.set(channel, signed)
     // A known one may still be on its way to the disk: writes keep their order, so an empty one waits for it.
+    if (result === 'known' && this.#isDurable(`h/${channel}`, bytes)) return result
     await this.#journal.write(result === 'higher' ? [[`h/${channel}`, bytes]] : [])
     return result
   }
@@ -95,6 +97,12 @@ export class VoucherStore {
     ])
     this.#signed.delete(name)
     this.#held.delete(name)
+  }
+
+  /** What is there already waits for nobody else's write. */
+  #isDurable(key: string, bytes: Uint8Array): boolean {
+    const known = this.#journal.get(key)
+    return known !== null && b4a.equals(known, bytes)
   }
 
   async close(): Promise<void> {
