@@ -26,6 +26,8 @@ const MODEL_FIELDS: Readonly<Record<keyof PriceChange, string>> = {
   cached: 'price_cached',
   output: 'price_out',
 }
+type Tables = Record<string, unknown>
+
 const KINDS = ['input', 'cached', 'output'] as const
 
 /** The lines that say it, for whoever writes them by hand. */
@@ -44,10 +46,10 @@ export async function writePrices(path: string, place: PricePlace, change: Price
   const before = read(path)
   const after = edited(before, place, change)
   const { parse } = await import('smol-toml')
-  const tables = (text: string): Record<string, unknown> => parse(text, { integersAsBigInt: true, maxDepth: 8 })
+  const tables = (text: string): Tables => parse(text, { integersAsBigInt: true, maxDepth: 8 })
   let same: boolean
   try {
-    same = isDeepStrictEqual(tables(after), expected(tables(before), place, change))
+    same = isDeepStrictEqual(tables(after), priced(tables(before), place, change, tables('')))
   } catch {
     same = false
   }
@@ -122,16 +124,15 @@ function replaced(line: string, value: string): string {
   )
 }
 
-function expected(tables: Record<string, unknown>, place: PricePlace, change: PriceChange): Record<string, unknown> {
-  const values = Object.fromEntries(
-    KINDS.flatMap((kind) => {
-      const value = change[kind]
-      return value === undefined ? [] : [[fieldOf(place, kind), value > MAX_I64 ? String(value) : value]]
-    }),
-  )
-  if (place === 'default') return { ...tables, prices: { ...(tables['prices'] as object | undefined), ...values } }
-  const models = (tables['models'] as readonly object[] | undefined) ?? []
-  return { ...tables, models: models.map((table, index) => (index === place.model ? { ...table, ...values } : table)) }
+/** What the old file says, with these prices: changed in place, because what the parser makes compares with its own kind. */
+function priced(tables: Tables, place: PricePlace, change: PriceChange, none: Tables): Tables {
+  const models = tables['models'] as readonly Tables[] | undefined
+  const table = place === 'default' ? ((tables['prices'] ??= none) as Tables) : models?.[place.model]
+  for (const kind of KINDS) {
+    const value = change[kind]
+    if (value !== undefined && table) table[fieldOf(place, kind)] = value > MAX_I64 ? String(value) : value
+  }
+  return tables
 }
 
 function read(path: string): string {
