@@ -38,7 +38,7 @@ channel is closed, which happens by itself after a while without use; the
 chain takes some thousand lamports for opening and closing.
 `,
   )
-  const allowed = await confirm(io, 'May deposits be made? (asked once; chain.deposits in the settings decides, too)')
+  const allowed = await confirm(io, 'May deposits be made? (asked once; chain.consent in the settings decides, too)')
   remember(dataDir, { allowed, deposit })
   if (!allowed) io.err('None are made. What is free works; to be asked again, see "Deposits" in docs/chain.md.\n')
 }

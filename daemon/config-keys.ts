@@ -312,10 +312,10 @@ export const KEYS = {
     about: 'what is put into a channel with a provider when it is first paid',
     example: '"0.01 SOL"',
   }),
-  chainDeposits: key({
-    file: 'chain.deposits',
+  chainConsent: key({
+    file: 'chain.consent',
     flag: null,
-    env: 'SWARMD_CHAIN_DEPOSITS',
+    env: 'SWARMD_CHAIN_CONSENT',
     kind: oneOf('ask', 'yes', 'no'),
     fallback: 'ask',
     about: 'may deposits be made: ask = a terminal asks once, and where nobody can be asked it is yes',

@@ -70,7 +70,7 @@ export function chainSettings({ config }: Pick<LoadedConfig, 'config'>): ChainSe
     deposit: config.chainDeposit,
     grace: BigInt(config.chainGrace) * 60n,
     leastGrace: BigInt(config.chainLeastGrace) * 60n,
-    deposits: config.chainDeposits,
+    consent: config.chainConsent,
     idle: BigInt(config.chainIdle) * 60n,
     priorityFee: priorityFeeOf(config.chainPriorityFee),
     publishOffers: config.chainPublishOffers,

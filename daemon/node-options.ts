@@ -50,7 +50,7 @@ export interface ChainSettings {
   /** Seconds: channels with less are refused. */
   readonly leastGrace: bigint
   /** May coins be put into deposits? `ask`: as a person has answered (daemon/chain/consent.ts). Absent = yes. */
-  readonly deposits?: 'ask' | 'yes' | 'no'
+  readonly consent?: 'ask' | 'yes' | 'no'
   /** Seconds without a payment after which a channel is closed; 0 or absent = never. */
   readonly idle?: bigint
   /** Milliseconds between two looks at the channels; absent = a quarter of a minute for what is earned, a minute for the rest. */

@@ -3,14 +3,14 @@
  * once, and the answer lies in the data folder. Nobody to ask and nothing answered means yes: whoever gave a chain's address
  * wants to pay on it.
  *
- *   file   deposits      "yes" or "no", a blank, and the deposit in lamports that the question named
+ *   deposit-consent      "yes" or "no", a blank, and the deposit in lamports that the question named
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, DaemonError } from '../errors.js'
 import type { ChainSettings } from '../node-options.js'
 
-const FILE = 'deposits'
+const FILE = 'deposit-consent'
 
 export interface Answer {
   readonly allowed: boolean
@@ -47,16 +47,16 @@ export function remember(dataDir: string, { allowed, deposit }: Answer): void {
 }
 
 /** Lamports to ask a person about; null = there is nothing to ask. A larger deposit than was allowed is asked about again. */
-export function openQuestion({ deposits = 'yes', deposit }: ChainSettings, dataDir: string): bigint | null {
-  if (deposits !== 'ask') return null
+export function openQuestion({ consent = 'yes', deposit }: ChainSettings, dataDir: string): bigint | null {
+  if (consent !== 'ask') return null
   const known = answered(dataDir)
   return known === null || (known.allowed && known.deposit < deposit) ? deposit : null
 }
 
 /** Why no deposit may be made, for whoever asks a paid provider; null = it may. Read each time: the answer may come later. */
-export function objection({ deposits = 'yes' }: ChainSettings, dataDir: string): string | null {
-  if (deposits === 'no')
-    return 'This node makes no deposits (chain.deposits = "no"), so providers on the chain cannot be paid. Set chain.deposits to "yes" to allow them.'
-  if (deposits === 'yes' || (answered(dataDir)?.allowed ?? true)) return null
-  return `This node makes no deposits, because its owner said no when asked. Remove ${join(dataDir, FILE)} to be asked again, or set chain.deposits to "yes".`
+export function objection({ consent = 'yes' }: ChainSettings, dataDir: string): string | null {
+  if (consent === 'no')
+    return 'This node makes no deposits (chain.consent = "no"), so providers on the chain cannot be paid. Set chain.consent to "yes" to allow them.'
+  if (consent === 'yes' || (answered(dataDir)?.allowed ?? true)) return null
+  return `This node makes no deposits, because its owner said no when asked. Remove ${join(dataDir, FILE)} to be asked again, or set chain.consent to "yes".`
 }

@@ -12,8 +12,8 @@ import type { ChainSettings, NodeOptions } from '../../daemon/node-options.js'
 import { lamports } from '../../ledger/amount.js'
 import { fakeIo } from '../helpers/fake-io.js'
 
-function settings(deposits: 'ask' | 'yes' | 'no', deposit = 10_000_000n): ChainSettings {
-  return { urls: [], program: '', deposit: lamports(deposit), grace: 0n, leastGrace: 0n, deposits }
+function settings(consent: 'ask' | 'yes' | 'no', deposit = 10_000_000n): ChainSettings {
+  return { urls: [], program: '', deposit: lamports(deposit), grace: 0n, leastGrace: 0n, consent }
 }
 
 function folder(t: TestContext): string {
@@ -84,7 +84,7 @@ test('nobody is asked without a terminal, without a chain, without an API, under
   assert.equal(piped.said(), '')
   assert.equal(answered(dataDir), null)
   assert.equal(objection(chain, dataDir), null, 'whoever names a chain wants to pay on it')
-  assert.match(objection(settings('no'), dataDir) ?? '', /chain\.deposits/)
+  assert.match(objection(settings('no'), dataDir) ?? '', /chain\.consent/)
 })
 
 test('before a conversation the question names the model, and only when it is open', async (t) => {
@@ -99,7 +99,7 @@ test('before a conversation the question names the model, and only when it is op
 test('a damaged answer is no yes', (t) => {
   const dataDir = folder(t)
   remember(dataDir, { allowed: true, deposit: 5n })
-  const path = join(dataDir, 'deposits')
+  const path = join(dataDir, 'deposit-consent')
   assert.equal(readFileSync(path, 'utf8'), 'yes 5\n')
   for (const text of ['', 'maybe 5\n', 'yes\n', 'yes -5\n', 'yes 5 6\n']) {
     writeFileSync(path, text)
