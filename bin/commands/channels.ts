@@ -32,11 +32,10 @@ settles and ends it at once.
 
 Examples:
   swarmd channels
-  swarmd channels close 7Hq2                 ask for one; again later: finish it
-  swarmd channels close --all                every channel that this node pays on
-  swarmd channels top-up 7Hq2 0.05SOL        more for the same provider
-  swarmd channels export --out vouchers.jsonl
-                                             for a watchtower ("swarmd watch")`,
+  swarmd channels close 7Hq2                   ask; again later: finish it
+  swarmd channels close --all                  all that this node pays on
+  swarmd channels top-up 7Hq2 0.05SOL          more for the same provider
+  swarmd channels export --out vouchers.jsonl  for a watchtower (swarmd watch)`,
   )
   command.command('list').description('List channels, newest first.')
   command

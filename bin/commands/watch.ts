@@ -46,7 +46,7 @@ The file is read again whenever it changes. What was sent is remembered, so a
 restart sends nothing twice.
 
 Examples:
-  swarmd channels export --out vouchers.jsonl       at the provider, now and then
+  swarmd channels export --out vouchers.jsonl    at the provider, now and then
   swarmd watch vouchers.jsonl --data ~/tower --chain https://rpc.example
   ssh home swarmd channels export | swarmd watch - --chain https://rpc.example
   swarmd watch vouchers.jsonl --once --json         from cron`,
