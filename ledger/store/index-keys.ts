@@ -18,6 +18,8 @@ import { counterparty } from './entry.js'
 import type { Entry } from './entry.js'
 
 export const SEGMENT = 64
+/** Segments are counted in 32 bits. */
+export const MAX_SEGMENT = 2 ** 32 - 1
 /** A bitmap with every position of a segment. */
 export const ALL = 2n ** 64n - 1n
 /** The list of sums: a value for each segment. */

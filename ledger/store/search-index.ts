@@ -10,16 +10,14 @@ import { NO_COST } from '../amount.js'
 import { counterparty } from './entry.js'
 import type { Entry } from './entry.js'
 import {
-  ALL,
-  decodeBits,
   decodeTotals,
   encodeBits,
   encodeTotals,
   fits,
-  hourList,
   idKey,
   keyAt,
   listsOf,
+  MAX_SEGMENT,
   nameIn,
   plus,
   positionOf,
@@ -32,14 +30,19 @@ import {
   unpack,
 } from './index-keys.js'
 import type { Filter, Named, Totals } from './index-keys.js'
+import { Postings } from './postings.js'
 
-const MAX_SEGMENT = 2 ** 32 - 1
+/** Did the last positions that were handed out hold anything that fits? */
+interface Probe {
+  fits: boolean
+}
 
 /** Reads an entry back: the exact check after the bitmaps. */
 type Read = (position: number) => Promise<Entry>
 
 export class SearchIndex {
   readonly #bee: Hyperbee
+  readonly #postings: Postings
   readonly #tail: Entry[] = []
   #segments = 0
   #settled: Totals = { transactions: 0, cost: NO_COST }
@@ -47,6 +50,7 @@ export class SearchIndex {
 
   private constructor(bee: Hyperbee) {
     this.#bee = bee
+    this.#postings = new Postings(bee)
   }
 
   /** Reads what is indexed and then the rest of the log, from the last whole segment to `length`. */
@@ -91,13 +95,16 @@ export class SearchIndex {
   /** Positions and entries that fit, newest first. */
   async query(filter: Filter, limit: number, read: Read): Promise<{ position: number; entry: Entry }[]> {
     const found: { position: number; entry: Entry }[] = []
-    for await (const positions of this.#candidates(filter)) {
+    const probe: Probe = { fits: true }
+    for await (const positions of this.#candidates(filter, probe)) {
       const wanted = positions.slice(0, timed(filter) ? undefined : limit - found.length)
       const entries = await Promise.all(wanted.map(read))
+      const before = found.length
       entries.forEach((entry, i) => {
         const position = wanted[i] ?? 0
         if (found.length < limit && fits(entry, filter)) found.push({ position, entry })
       })
+      probe.fits = found.length > before
       if (found.length >= limit) break
     }
     return found
@@ -154,19 +161,30 @@ export class SearchIndex {
     return [...found.values()].slice(0, limit)
   }
 
-  /** Descending positions by segment, the ones in memory first. */
-  async *#candidates(filter: Filter): AsyncGenerator<number[]> {
+  /**
+   * Descending positions by segment, the ones in memory first. For a filter by time the segments next to `before` come
+   * without a look at the hours while they have something: a page in the middle of its time costs no reading of all hours.
+   */
+  async *#candidates(filter: Filter, probe: Probe): AsyncGenerator<number[]> {
     const before = filter.before ?? Infinity
     // Appends go on while a query runs: it sees the log as it was.
     const segments = this.#segments
     const newest = this.#tail.map((entry, i) => ({ entry, position: segments * SEGMENT + i }))
-    yield newest
+    const told = newest
       .filter(({ entry, position }) => position < before && fits(entry, filter))
       .map(({ position }) => position)
       .reverse()
-    const last = Math.min(segments - 1, before === Infinity ? segments : Math.floor((before - 1) / SEGMENT))
-    const hours = timed(filter) ? await this.#hours(filter, last) : null
-    for await (const [segment, bits] of this.#postings(prefixes(filter), hours, last)) {
+    if (told.length > 0) yield told
+    const lists = prefixes(filter)
+    let last = Math.min(segments - 1, before === Infinity ? segments : Math.floor((before - 1) / SEGMENT))
+    for await (const [segment, bits] of this.#postings.newest(lists, null, last)) {
+      yield unpack(segment, bits).filter((position) => position < before)
+      last = segment - 1
+      if (timed(filter) && !probe.fits) break
+    }
+    if (!timed(filter) || probe.fits) return
+    const hours = await this.#postings.hours(filter, last)
+    for await (const [segment, bits] of this.#postings.newest(lists, hours, last)) {
       yield unpack(segment, bits).filter((position) => position < before)
     }
   }
@@ -175,72 +193,14 @@ export class SearchIndex {
   async *#following(filter: Filter, from: number): AsyncGenerator<number[]> {
     const segments = this.#segments
     const newest = this.#tail.map((_, i) => segments * SEGMENT + i)
-    const [first, ...others] = prefixes(filter)
-    if (!first) throw new TypeError('a filter without a list')
-    const hours = timed(filter) ? await this.#hours(filter, segments - 1) : null
-    const range = { gte: keyAt(first, Math.floor(from / SEGMENT)), lt: keyAt(first, segments) }
-    for await (const { key, value } of this.#bee.createReadStream(range)) {
-      const segment = segmentOf(key)
-      const bits = await this.#common(segment, decodeBits(value), others, hours)
-      if (bits !== 0n) yield unpack(segment, bits).reverse()
+    const hours = timed(filter) ? await this.#postings.hours(filter, segments - 1) : null
+    for await (const [segment, bits] of this.#postings.oldest(prefixes(filter), hours, {
+      from: Math.floor(from / SEGMENT),
+      below: segments,
+    })) {
+      yield unpack(segment, bits).reverse()
     }
     yield newest
-  }
-
-  /** Segments at or below `last`, descending, with the positions on which all lists agree. */
-  async *#postings(
-    lists: readonly Uint8Array[],
-    hours: ReadonlyMap<number, bigint> | null,
-    last: number,
-  ): AsyncGenerator<readonly [segment: number, bits: bigint]> {
-    const [first, ...others] = lists
-    const source = first
-      ? this.#list(first, last)
-      : hours
-        ? [...hours].sort(([a], [b]) => b - a)
-        : Array.from({ length: last + 1 }, (_, i) => [last - i, ALL] as const)
-    for await (const [segment, bits] of source) {
-      const common = await this.#common(segment, bits, others, hours)
-      if (common !== 0n) yield [segment, common]
-    }
-  }
-
-  /** The positions of a segment on which these lists agree as well. */
-  async #common(
-    segment: number,
-    bits: bigint,
-    others: readonly Uint8Array[],
-    hours: ReadonlyMap<number, bigint> | null,
-  ): Promise<bigint> {
-    let common = bits & (hours ? (hours.get(segment) ?? 0n) : ALL)
-    for (const other of others) {
-      if (common === 0n) break
-      const node = await this.#bee.get(keyAt(other, segment))
-      common &= node ? decodeBits(node.value) : 0n
-    }
-    return common
-  }
-
-  async *#list(list: Uint8Array, last: number): AsyncGenerator<readonly [number, bigint]> {
-    if (last < 0) return
-    const range = { gte: keyAt(list, 0), lte: keyAt(list, last) }
-    for await (const { key, value } of this.#bee.createReadStream(range, { reverse: true })) {
-      yield [segmentOf(key), decodeBits(value)]
-    }
-  }
-
-  /** Bitmaps of all hours that the filter touches, by segment. */
-  async #hours(filter: Filter, last: number): Promise<Map<number, bigint>> {
-    const range = {
-      gte: keyAt(hourList(filter.from ?? 0), 0),
-      lte: keyAt(hourList(filter.to ?? Infinity), MAX_SEGMENT),
-    }
-    const hours = new Map<number, bigint>()
-    for await (const { key, value } of this.#bee.createReadStream(range)) {
-      const segment = segmentOf(key)
-      if (segment <= last) hours.set(segment, (hours.get(segment) ?? 0n) | decodeBits(value))
-    }
-    return hours
   }
 
   /** Moves the oldest 64 of the tail into the bee: one batch, its keys in order, so its bytes depend on the log alone. */
