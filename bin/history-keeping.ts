@@ -99,7 +99,9 @@ async function consent({ io, json }: CommandCall): Promise<void> {
     )
   }
   io.err(
-    'All connected peers are asked. Each of them learns under which keys this node asked before, and\nthat they are one owner\'s. To ask a single one: --peer with the first digits of its key ("swarmd peers").\n',
+    'All connected peers are asked. Each of them learns under which keys this node\n' +
+      "asked before, and that they are one owner's. To ask a single one: --peer with\n" +
+      'the first digits of its key (see "swarmd peers").\n',
   )
   if (!(await confirm(io, 'Ask all of them?'))) throw DaemonError.CANCELLED()
 }

@@ -56,18 +56,32 @@ export function statementText(detail: Stated, io: Io, told?: string, content?: s
     ['When', `${clock(times.asked)}, ${took}, done after ${times.done - times.asked} ms (${detail.finish})`],
     ['Tokens', `${usage.input} computed + ${usage.cached} cached in, ${usage.output} out`],
     ['Cost', cost === '0' ? 'free' : `${amount(cost)} = ${sum.join(' + ')} microlamports (input, cached, output)`],
-    ['Channel', detail.channel === null ? 'none' : `${detail.channel}, ${amount(detail.cumulative)} on it in all`],
+    ...(detail.channel === null
+      ? []
+      : [['Channel', `${detail.channel}, ${amount(detail.cumulative)} on it in all`] as const]),
     ['Receipt', `number ${detail.counter} of its provider, ${detail.receipt}`],
-    [
-      'Computed by',
-      Object.values(detail.runtime)
-        .map((value) => printable(String(value)))
-        .join(', '),
-    ],
+    ['Computed by', runtimeText(detail.runtime)],
     ...(content === undefined ? [] : [['Content', content] as const]),
   ]
   const width = Math.max(...lines.map(([name]) => name.length))
   return lines.map(([name, value]) => `${io.paint('bold', name.padEnd(width))}  ${value}\n`).join('')
+}
+
+/** The library with its settings; an engine that has none says `none`. */
+function runtimeText(runtime: Detail['runtime']): string {
+  const said = (name: string): string => printable(String(runtime[name] ?? 'none'))
+  const part = (name: string, text: (value: string) => string): string[] => {
+    const value = said(name)
+    return value === 'none' ? [] : [text(value)]
+  }
+  return [
+    `${said('library')} ${said('release')}`,
+    ...part('backend', (value) => value),
+    ...part('cpuVariant', (value) => value),
+    `flash attention ${runtime['flashAttention'] === true ? 'on' : 'off'}`,
+    ...part('kvTypes', (value) => `KV ${value}`),
+    `batches of ${said('batchSize')}`,
+  ].join(', ')
 }
 
 interface Checked {

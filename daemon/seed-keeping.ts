@@ -3,6 +3,7 @@
  * out again. The caller holds the data folder's lock.
  */
 import { seedToWords, wordsToSeed } from '../ledger/words.js'
+export { unknownWord } from '../ledger/words.js'
 import { openSeed, sealSeed } from './crypto.js'
 import type { SealCost } from './crypto.js'
 import { DaemonError } from './errors.js'

@@ -15,6 +15,12 @@ export function seedToWords(seed: Uint8Array): string {
   return entropyToMnemonic(seed, wordlist)
 }
 
+/** The first place (from 0) whose word is in no list; null = all are. */
+export function unknownWord(words: readonly string[]): number | null {
+  const place = words.findIndex((word) => !KNOWN.has(word))
+  return place < 0 ? null : place
+}
+
 /**
  * Case, spaces and line breaks do not matter. Throws `BAD_WORDS`, which says how many words there are, which place holds
  * a word that is not in the list, or that the checksum is wrong; the message never repeats a word.
@@ -22,8 +28,8 @@ export function seedToWords(seed: Uint8Array): string {
 export function wordsToSeed(text: string): Uint8Array {
   const words = text.slice(0, 1000).toLowerCase().normalize('NFKD').trim().split(/\s+/)
   if (words.length !== WORDS) throw LedgerError.BAD_WORDS(`${words.length} words instead of ${WORDS}`)
-  const unknown = words.findIndex((word) => !KNOWN.has(word))
-  if (unknown >= 0) throw LedgerError.BAD_WORDS(`word ${unknown + 1} is not in the list of words`)
+  const unknown = unknownWord(words)
+  if (unknown !== null) throw LedgerError.BAD_WORDS(`word ${unknown + 1} is not in the list of words`)
   try {
     return mnemonicToEntropy(words.join(' '), wordlist)
   } catch {

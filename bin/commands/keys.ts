@@ -6,7 +6,7 @@ import { refuseUnknown } from '../command.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { storedPassphrase, unlocked } from '../passphrase.js'
-import { askHidden, askLine, confirm } from '../prompt.js'
+import { askHidden, confirm } from '../prompt.js'
 import { loadSettings } from '../running.js'
 
 const MAX_WORDS_BYTES = 4096
@@ -19,8 +19,8 @@ export function define(command: Command): void {
       'after',
       `
 Without a command it shows the public keys. One seed is behind all of them; its
-24 words bring back everything: keys, deposits and, with a peer that keeps a
-copy, the history. Neither words nor passphrase are ever taken from the command
+24 words bring back everything: keys, what they own and, with a peer that has
+the other side of it, the history. Neither words nor passphrase are ever taken from the command
 line, where every user of the machine could read them.
 
 Examples:
@@ -58,13 +58,13 @@ export function run(call: CommandCall): Promise<number> {
 
 async function publicKeys(call: CommandCall): Promise<number> {
   const { io, json } = call
-  const { dataDir } = await loadSettings(call)
+  const { dataDir, config } = await loadSettings(call)
   const identity = await existing(call, dataDir)
   const keys = { node: hex(identity.node()), wallet: hex(identity.wallet()), box: hex(identity.box()) }
   if (json) io.json(keys)
   else {
     io.out(`${io.paint('bold', 'Node  ')}  ${keys.node}  peers see it when this node serves\n`)
-    io.out(`${io.paint('bold', 'Wallet')}  ${keys.wallet}  owns the deposits\n`)
+    if (config.chainUrl.length > 0) io.out(`${io.paint('bold', 'Wallet')}  ${keys.wallet}  owns the deposits\n`)
     io.out(`${io.paint('bold', 'Box   ')}  ${keys.box}  contents are sealed to it\n`)
   }
   return EXIT.ok
@@ -78,7 +78,10 @@ async function show(call: CommandCall): Promise<number> {
   }
   const { dataDir } = await loadSettings(call)
   const identity = await existing(call, dataDir)
-  if (!sure && !(await confirm(io, 'Whoever sees these words owns this node and its money. Is nobody looking?'))) {
+  if (
+    !sure &&
+    !(await confirm(io, 'Whoever sees these words owns this node and all that it has. Is nobody looking?'))
+  ) {
     throw DaemonError.CANCELLED()
   }
   const { wordsOf } = await import('../../daemon/seed-keeping.js')
@@ -94,7 +97,7 @@ async function restore(call: CommandCall): Promise<number> {
   const { dataDir } = await loadSettings(call)
   const { seedState } = await import('../../daemon/seed-file.js')
   if (seedState(dataDir) !== 'none') throw DaemonError.IDENTITY_EXISTS(dataDir)
-  const words = io.stdin.isTTY ? await askLine(io, 'The 24 words, in order: ') : await piped(call)
+  const words = io.stdin.isTTY ? await typed(call) : await piped(call)
   const node = await locked(call, dataDir, async () => {
     const { restoreIdentity } = await import('../../daemon/seed-keeping.js')
     return hex(restoreIdentity(dataDir, words).node())
@@ -168,13 +171,19 @@ async function askTwice({ io }: CommandCall): Promise<Uint8Array> {
   return Buffer.from(first)
 }
 
+async function typed({ io }: CommandCall): Promise<string> {
+  const { askWords } = await import('../seed-words.js')
+  return askWords(io)
+}
+
 async function piped({ io }: CommandCall): Promise<string> {
+  const { wordsIn } = await import('../seed-words.js')
   let text = ''
   for await (const chunk of io.stdin) {
     text += String(chunk)
     if (text.length > MAX_WORDS_BYTES) throw DaemonError.CONFIG_INVALID('Standard input is longer than 24 words.')
   }
-  return text
+  return wordsIn(text).join(' ')
 }
 
 function numbered(words: readonly string[]): string {
