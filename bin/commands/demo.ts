@@ -21,6 +21,7 @@ import { NodeProcess } from '../demo/node-process.js'
 import { ask } from '../demo/question.js'
 import type { Told } from '../demo/question.js'
 import { EXIT } from '../exit-codes.js'
+import { grouped } from '../money.js'
 import { listenForEnd } from '../signals.js'
 
 const DHT_NODES = 3
@@ -102,7 +103,14 @@ export async function run(call: CommandCall): Promise<number> {
       'Provider',
       `process ${provider.pid} serves ${io.paint('green', card.id)}${card.notice === null ? '' : ` (${card.notice})`}`,
     )
-    tell(call, 'Consumer', `process ${consumer.pid}, API at ${io.paint('cyan', `${apiUrl}/v1`)}\n`)
+    tell(call, 'Consumer', `process ${consumer.pid}, API at ${io.paint('cyan', `${apiUrl}/v1`)}`)
+    tell(
+      call,
+      'Price',
+      `${PRICE_IN / 1e6} lamports for a token of the question, ${PRICE_OUT / 1e6} for one of the answer`,
+    )
+    if (chain) tell(call, 'Deposit', `${DEPOSIT} goes into a channel for this provider; what is not used comes back`)
+    io.out('\n')
 
     if (chain) await registration(chain, ended.signal)
     const text = optionText(call, 'ask') ?? ''
@@ -119,6 +127,10 @@ export async function run(call: CommandCall): Promise<number> {
     if (call.options['once'] === true) return EXIT.ok
 
     io.out(`Point any OpenAI SDK or tool at it:\n  export OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=any\n\n`)
+    if (chain)
+      io.out(
+        `Look at the money from another terminal:\n  swarmd channels --data ${folders.consumer}\n  swarmd earnings --data ${folders.provider}\n\n`,
+      )
     io.out(io.paint('dim', 'Runs until Ctrl-C, and then leaves nothing behind.\n'))
     await Promise.race([end.asked, provider.gone, consumer.gone])
     return EXIT.ok
@@ -195,13 +207,13 @@ function summary(told: Told, chain: OwnChain | null): string {
       : ''
   return [
     `Computed by ${told.provider.slice(0, 16)}…, sealed to it, over Noise: ${told.promptTokens} + ${told.outputTokens} tokens, first after ${told.ttftMs.toFixed(0)} ms${rate}.`,
-    `It ${chain ? 'cost' : 'would cost'} ${told.costLamports} lamports (${PRICE_IN / 1e6} / ${PRICE_OUT / 1e6} lamports per token in / out), ${payment(chain)}`,
+    `It ${chain ? 'cost' : 'would cost'} ${told.costLamports} lamports, ${payment(chain)}`,
   ].join('\n')
 }
 
 function payment(chain: OwnChain | null): string {
   if (!chain) return 'owed on credit: the embedded chain does not run on this system.'
-  return `paid with signed vouchers out of a deposit of ${chain.books().deposit} lamports on the chain.`
+  return `paid with signed vouchers out of the deposit on the chain, which holds ${grouped(chain.books().deposit)} lamports.`
 }
 
 /** LiteSVM has no build for Windows. */

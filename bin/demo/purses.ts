@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { openIdentity } from '../../daemon/identity.js'
 import type { OwnChain } from '../../daemon/embedded-chain.js'
+import { grouped } from '../money.js'
 
 const COINS = 1_000_000_000n
 
@@ -39,8 +40,4 @@ export function balances(chain: OwnChain, consumer: Party, provider: Party): str
     line("The chain's own fees", network),
     line('Together', buyer + seller + rest + rent + fees + network, '  as at the start'),
   ].join('')
-}
-
-function grouped(amount: bigint): string {
-  return amount.toString().replaceAll(/\B(?=(\d{3})+$)/g, ' ')
 }

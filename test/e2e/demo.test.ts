@@ -44,7 +44,9 @@ test('the demonstration answers through the swarm, pays for it, settles to the l
   assert.equal(line('Paid by the consumer'), Math.ceil(cost), text)
   assert.equal(line('received by the provider') + line("fee of swarmd's program"), line('Paid by the consumer'))
   assert.equal(line('left in its channel'), 500_000_000 - line('Paid by the consumer'))
-  assert.equal(line("The chain's own fees"), 25_000, 'five signatures: one to open, two to register, two to settle')
+  assert.match(text, /Price +1000 lamports for a token[\s\S]*Deposit +0\.5 SOL/)
+  const fees = 'six signatures: one to open, two to register, one to offer, two to settle'
+  assert.equal(line("The chain's own fees"), 30_000, fees)
   assert.match(text, /toy/)
   assert.deepEqual(left, [])
 })
