@@ -26,6 +26,12 @@ export interface Kept {
   readonly cost: bigint
 }
 
+/** A channel and the key that signs its vouchers: on credit the same bytes. */
+export interface Line {
+  readonly channel: Uint8Array
+  readonly signer: Uint8Array
+}
+
 /** The vouchers of one channel, lamports. */
 export interface Promised {
   /** The newest that this side has signed. */
@@ -45,7 +51,7 @@ export interface Books {
   readonly contents: { readonly read: number; readonly unreadable: number }
 }
 
-const NOTHING: Promised = { signed: 0n, held: 0n, genuine: true }
+export const NOTHING: Promised = { signed: 0n, held: 0n, genuine: true }
 const CONTENTS = 20
 
 export function ledgerFolder(dataDir: string): string {
@@ -58,7 +64,7 @@ export function identityOf(dataDir: string): Identity | null {
 }
 
 /** Everything, as the next start would find it; what a start repairs by itself is repaired by this. The daemon must not run. */
-export async function readBooks(dataDir: string, channel: Uint8Array | null): Promise<Books> {
+export async function readBooks(dataDir: string, line: Line | null): Promise<Books> {
   const identity = identityOf(dataDir)
   if (!identity) return { kept: [], vouchers: NOTHING, faults: [], contents: { read: 0, unreadable: 0 } }
   const store = await LedgerStore.open(ledgerFolder(dataDir), identity.store())
@@ -76,25 +82,25 @@ export async function readBooks(dataDir: string, channel: Uint8Array | null): Pr
     const { faults, faultCount } = await store.verify(identity.node().publicKey)
     const told = faults.map(({ position, what, detail }) => `${what} at ${position ?? 'the log'}: ${detail}`)
     if (faultCount > told.length) told.push(`${faultCount - told.length} more`)
-    return { kept, vouchers: promised(store.vouchers, channel), faults: told, contents }
+    return { kept, vouchers: line ? promised(store.vouchers, line) : NOTHING, faults: told, contents }
   } finally {
     await store.close()
   }
 }
 
 /**
- * The vouchers alone, from a copy of their journal: cheap enough for every crash. With a daemon that runs, what is read is
- * what was durable at that moment, up to a torn end.
+ * The vouchers of these channels alone, from a copy of their journal: cheap enough for every crash. With a daemon that runs,
+ * what is read is what was durable at that moment, up to a torn end.
  */
-export async function readVouchers(dataDir: string, channel: Uint8Array): Promise<Promised> {
+export async function readVouchers(dataDir: string, lines: readonly Line[]): Promise<Promised[]> {
   const journal = join(ledgerFolder(dataDir), 'vouchers')
-  if (!existsSync(journal)) return NOTHING
+  if (!existsSync(journal)) return lines.map(() => NOTHING)
   const folder = mkdtempSync(join(tmpdir(), 'swarmd-evidence-'))
   try {
     const copy = join(folder, 'vouchers')
     copyFileSync(journal, copy)
     const store = await VoucherStore.open(copy)
-    const found = promised(store, channel)
+    const found = lines.map((line) => promised(store, line))
     await store.close()
     return found
   } finally {
@@ -110,13 +116,12 @@ export function filesWith(folder: string, needle: string): string[] {
   })
 }
 
-function promised(vouchers: VoucherStore, channel: Uint8Array | null): Promised {
-  if (!channel) return NOTHING
+function promised(vouchers: VoucherStore, { channel, signer }: Line): Promised {
   const held = vouchers.held(channel)
   return {
     signed: vouchers.lastSigned(channel)?.cumulative ?? 0n,
     held: held?.voucher.cumulative ?? 0n,
-    genuine: held === null || isSignedBy(held, channel),
+    genuine: held === null || isSignedBy(held, signer),
   }
 }
 

@@ -24,6 +24,8 @@ export interface LoadOptions {
   /** Text that every prompt holds: what must not be found on any disk. */
   readonly marker: string
   readonly workers: number
+  /** Tokens that answers are asked to have. */
+  readonly lengths?: readonly [number, ...number[]]
 }
 
 const PAUSE_MS = 25
@@ -100,9 +102,9 @@ export class Load {
   }
 
   async #work(): Promise<void> {
-    const { random } = this.#options
+    const { random, lengths: [first, ...others] = LENGTHS } = this.#options
     while (!this.#ending) {
-      const maxTokens = random.pick(...LENGTHS)
+      const maxTokens = random.pick(first, ...others)
       const stream = random.chance(0.7)
       const leaveMs = random.chance(0.2) ? random.below(400) : null
       await this.#ask({ maxTokens, stream, leaveMs })

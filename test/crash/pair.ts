@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startLoopbackDht } from '../../swarm/bootstrap.js'
 import type { LoopbackDht } from '../../swarm/bootstrap.js'
-import { identityOf, readBooks, readVouchers } from './evidence.js'
-import type { Books, Promised } from './evidence.js'
+import { identityOf, NOTHING, readBooks, readVouchers } from './evidence.js'
+import type { Books, Line, Promised } from './evidence.js'
 import type { Pair } from './promises.js'
 import type { Random } from './random.js'
 import { Side } from './side.js'
@@ -84,23 +84,24 @@ export async function openPair(folder: string, money: Money | null, random: Rand
 }
 
 /** The channel on which this consumer pays this provider; null before both have an identity. */
-export function channelOf({ consumer, provider }: Pair<Side>): Uint8Array | null {
+export function lineOf({ consumer, provider }: Pair<Side>): Line | null {
   const seller = identityOf(provider.dataDir)
-  return seller && (identityOf(consumer.dataDir)?.voucher(seller.node().publicKey).publicKey ?? null)
+  const signer = seller && identityOf(consumer.dataDir)?.voucher(seller.node().publicKey).publicKey
+  return signer ? { channel: signer, signer } : null
 }
 
 /** The provider first: a voucher is durable with the consumer before it travels, so what is read later is never less. */
 export async function vouchersOf(daemons: Pair<Side>): Promise<Pair<Promised>> {
-  const none: Promised = { signed: 0n, held: 0n, genuine: true }
-  const channel = channelOf(daemons)
-  if (!channel) return { consumer: none, provider: none }
-  const provider = await readVouchers(daemons.provider.dataDir, channel)
-  return { provider, consumer: await readVouchers(daemons.consumer.dataDir, channel) }
+  const line = lineOf(daemons)
+  const lines = line ? [line] : []
+  const [provider = NOTHING] = await readVouchers(daemons.provider.dataDir, lines)
+  const [consumer = NOTHING] = await readVouchers(daemons.consumer.dataDir, lines)
+  return { provider, consumer }
 }
 
 /** Neither daemon may run. */
 export async function booksOf(daemons: Pair<Side>): Promise<Pair<Books>> {
-  const channel = channelOf(daemons)
-  const provider = await readBooks(daemons.provider.dataDir, channel)
-  return { provider, consumer: await readBooks(daemons.consumer.dataDir, channel) }
+  const line = lineOf(daemons)
+  const provider = await readBooks(daemons.provider.dataDir, line)
+  return { provider, consumer: await readBooks(daemons.consumer.dataDir, line) }
 }

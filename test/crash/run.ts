@@ -1,12 +1,15 @@
 /**
- * `npm run crash -- [--kills N] [--seed S] [--free] [--batch N]`: the storm from the command line. The first broken promise
- * ends it with exit code 1; seed and folder are then printed, and the folder is kept.
+ * `npm run crash -- [--kills N] [--seed S] [--free | --chain] [--batch N]`: the storm from the command line, on credit, for
+ * nothing, or on a chain of its own. The first broken promise ends it with exit code 1; seed and folder are then printed,
+ * and the folder is kept.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Random } from './random.js'
+import { settlementStorm } from './settlement/storm.js'
+import type { SettlementReport } from './settlement/storm.js'
 import { BrokenPromise, storm } from './storm.js'
 import type { StormReport } from './storm.js'
 
@@ -20,21 +23,25 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     batch: { type: 'string', default: '25' },
     free: { type: 'boolean', default: false },
+    chain: { type: 'boolean', default: false },
   },
 })
 const folder = mkdtempSync(join(tmpdir(), 'swarmd-crash-'))
 const seed = Number(values.seed)
-console.log(`seed ${seed}, ${values.kills} kills, ${values.free ? 'free' : 'paid'}`)
+const way = values.chain ? 'chain' : values.free ? 'free' : 'credit'
+console.log(`seed ${seed}, ${values.kills} kills, ${way}`)
 try {
-  const report = await storm({
+  const options = {
     kills: Number(values.kills),
     random: new Random(seed),
     folder,
-    money: values.free ? null : { price: PRICE, credit: CREDIT },
     batch: Number(values.batch),
-    tell: (line) => console.log(line),
-  })
-  console.log(table(report))
+    tell: (line: string) => console.log(line),
+  }
+  const rows = values.chain
+    ? settlementRows(await settlementStorm(options))
+    : stormRows(await storm({ ...options, money: values.free ? null : { price: PRICE, credit: CREDIT } }))
+  console.log(['', ...rows.map(([what, value]) => `${what.padEnd(36)}${value}`)].join('\n'))
   rmSync(folder, { recursive: true, force: true })
 } catch (error) {
   console.error(error instanceof BrokenPromise ? `\nBROKEN\n${error.message}` : error)
@@ -42,11 +49,13 @@ try {
   process.exitCode = 1
 }
 
-function table(report: StormReport): string {
-  const rows: readonly (readonly [string, string])[] = [
+type Row = readonly [what: string, value: string]
+
+function stormRows(report: StormReport): readonly Row[] {
+  return [
     ['kills', String(report.kills)],
     ['requests', report.words],
-    ...[...report.refusals].map(([code, words]) => [`  ${code}`, words] as const),
+    ...refusals(report.refusals),
     ['signed by both', String(report.both)],
     ['receipts of vanished consumers', String(report.receipts)],
     ['claims of vanished providers', String(report.claims)],
@@ -54,5 +63,26 @@ function table(report: StormReport): string {
     ['checks', `${report.checks}, none broken`],
     ['time', `${report.seconds.toFixed(0)} s`],
   ]
-  return ['', ...rows.map(([what, value]) => `${what.padEnd(32)}${value}`)].join('\n')
+}
+
+function settlementRows(report: SettlementReport): readonly Row[] {
+  return [
+    ['kills', String(report.kills)],
+    ...[...report.at]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([step, count]) => [`  ${step}`, String(count)] as const),
+    ['requests', report.words],
+    ...refusals(report.refusals),
+    ...[...report.faults].map(([fault, count]) => [`  RPC: ${fault}`, String(count)] as const),
+    ['forks', String(report.forks)],
+    ['channels, orders', `${report.channels}, ${report.orders}`],
+    ['transactions', `${report.landed}, of which the chain refused ${report.refusedThere}`],
+    ['settled, lamports', `${report.settled}, of which fee ${report.fees}`],
+    ['checks', `${report.checks}, none broken`],
+    ['time', `${report.seconds.toFixed(0)} s`],
+  ]
+}
+
+function refusals(words: ReadonlyMap<string, string>): readonly Row[] {
+  return [...words].map(([code, last]) => [`  ${code}`, last] as const)
 }

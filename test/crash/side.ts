@@ -65,6 +65,15 @@ export class Side {
     this.#node = null
   }
 
+  /** Asks it to end and waits for as long as it takes, e.g. for a last settlement. */
+  async end(): Promise<void> {
+    const node = this.#node
+    if (!node) return
+    process.kill(node.pid, 'SIGTERM')
+    await node.gone
+    this.#node = null
+  }
+
   async stop(): Promise<void> {
     await this.#node?.stop()
     this.#node = null

@@ -8,20 +8,22 @@ import type { EmbeddedChain, LandedEvent } from '../../ledger/chain/embedded/cha
 import { feeOf } from '../../ledger/chain/embedded/fees.js'
 import { EMBEDDED_PROGRAM } from '../../ledger/chain/embedded/swarmd-chain.js'
 import { readTransaction } from '../../ledger/chain/embedded/wire.js'
-import { CHANNEL, CONFIG, OFFER, PROVIDER } from '../../ledger/chain/layout/accounts.js'
-import type { ChannelAccount } from '../../ledger/chain/layout/accounts.js'
+import { CHANNEL, CONFIG, OFFER, ORDER, PROVIDER } from '../../ledger/chain/layout/accounts.js'
+import type { ChannelAccount, OrderAccount } from '../../ledger/chain/layout/accounts.js'
 import { fromBase58 } from '../../ledger/chain/base58.js'
 
 const PROGRAM = fromBase58(EMBEDDED_PROGRAM, 32) ?? new Uint8Array(32)
 const BPS = 10_000n
 
-export interface BookedChannel {
+export interface Booked<T> {
   /** Base58. */
   readonly address: string
-  readonly account: ChannelAccount
+  readonly account: T
   /** Everything that lies in it, rent included; 0 = it is gone, and `account` is what it was last. */
   readonly lamports: bigint
 }
+export type BookedChannel = Booked<ChannelAccount>
+export type BookedOrder = Booked<OrderAccount>
 
 export class ChainBooks {
   /** Transactions that landed on the main chain: signature to error, null = none. */
@@ -34,6 +36,7 @@ export class ChainBooks {
   /** Burnt, by the address that paid. */
   readonly #burnt = new Map<string, bigint>()
   readonly #channels = new Map<string, BookedChannel>()
+  readonly #orders = new Map<string, BookedOrder>()
   readonly #unlisten: () => void
 
   /** From now on; the wallets have been filled, and nothing else has happened. */
@@ -63,10 +66,12 @@ export class ChainBooks {
   /** All that there have ever been, as they are, or were last. */
   channels(): BookedChannel[] {
     for (const { key, account } of this.#owned(CHANNEL.kind)) this.#book(toBase58(key), account)
-    for (const [address, { account, lamports }] of this.#channels)
-      if (lamports > 0n && this.#balance(address) === 0n)
-        this.#channels.set(address, { address, account, lamports: 0n })
-    return [...this.#channels.values()]
+    return this.#lasting(this.#channels)
+  }
+
+  orders(): BookedOrder[] {
+    for (const { key, account } of this.#owned(ORDER.kind)) this.#book(toBase58(key), account)
+    return this.#lasting(this.#orders)
   }
 
   /** Channels that this wallet has opened. */
@@ -90,9 +95,10 @@ export class ChainBooks {
     return [...own, ...offers].reduce((sum, { account }) => sum + account.lamports, 0n)
   }
 
-  /** Of all channels, the program's own rule: a part of the sum, rounded down once. */
+  /** Of all channels and orders, the program's own rule: a part of each sum, rounded down once. */
   fees(): bigint {
-    return this.channels().reduce((sum, { account }) => sum + feeOn(account), 0n)
+    const channels = this.channels().reduce((sum, { account }) => sum + feeOn(account), 0n)
+    return this.orders().reduce((sum, { account }) => sum + feeOfOrder(account), channels)
   }
 
   /** What does not add up, in words. Each wallet to the lamport, and all of them together. */
@@ -102,11 +108,15 @@ export class ChainBooks {
       if (is !== should) found.push(`${what}: ${is} lamports, and by its transactions ${should}`)
     }
     for (const name of this.#wallets.keys()) {
-      const paid = this.channelsFrom(name).reduce((sum, { account, lamports }) => {
-        return sum + (lamports === 0n ? account.settled : account.settled + lamports)
-      }, 0n)
-      const got = this.channelsTo(name).reduce((sum, { account }) => sum + account.settled - feeOn(account), 0n)
-      expect(`lost by ${name}`, this.lost(name), this.burnt(name) + paid + this.rentOf(name) - got)
+      const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((a, b) => a + b, 0n)
+      const [own, keys] = [this.#wallets.get(name), this.#providers(name).map(({ key }) => toBase58(key))]
+      const paid = this.channelsFrom(name).map(({ account, lamports }) => account.settled + lamports)
+      const got = this.channelsTo(name).map(({ account }) => account.settled - feeOn(account))
+      for (const { account, lamports } of this.orders()) {
+        if (account.payer.toBase58() === own) paid.push(account.cost + lamports)
+        if (keys.includes(account.provider.toBase58())) got.push(account.cost - feeOfOrder(account))
+      }
+      expect(`lost by ${name}`, this.lost(name), this.burnt(name) + sum(paid) + this.rentOf(name) - sum(got))
     }
     const { treasury } = this.#treasury()
     expect('gained by the treasury', this.#balance(treasury) - (this.#start.get(treasury) ?? 0n), this.fees())
@@ -124,13 +134,20 @@ export class ChainBooks {
     this.#burnt.set(payer, (this.#burnt.get(payer) ?? 0n) + BigInt(feeOf(message)))
     for (const key of changed) {
       const account = this.#chain.account(key)
-      if (account && toBase58(account.owner) === EMBEDDED_PROGRAM && account.data[0] === CHANNEL.kind)
-        this.#book(toBase58(key), account)
+      if (account && toBase58(account.owner) === EMBEDDED_PROGRAM) this.#book(toBase58(key), account)
     }
   }
 
   #book(address: string, { data, lamports }: { readonly data: Uint8Array; readonly lamports: bigint }): void {
-    this.#channels.set(address, { address, account: CHANNEL.decode(data), lamports })
+    if (data[0] === CHANNEL.kind) this.#channels.set(address, { address, account: CHANNEL.decode(data), lamports })
+    if (data[0] === ORDER.kind) this.#orders.set(address, { address, account: ORDER.decode(data), lamports })
+  }
+
+  /** What is gone stays as it was last, without lamports. */
+  #lasting<T>(booked: Map<string, Booked<T>>): Booked<T>[] {
+    for (const [address, { account, lamports }] of booked)
+      if (lamports > 0n && this.#balance(address) === 0n) booked.set(address, { address, account, lamports: 0n })
+    return [...booked.values()]
   }
 
   #owned(kind: number): ReturnType<EmbeddedChain['accountsOf']> {
@@ -161,6 +178,10 @@ export class ChainBooks {
   #balance(address: string): bigint {
     return this.#chain.account(fromBase58(address, 32) ?? new Uint8Array(32))?.lamports ?? 0n
   }
+}
+
+function feeOfOrder({ cost, feeBps }: OrderAccount): bigint {
+  return (cost * BigInt(feeBps)) / BPS
 }
 
 /** Lamports of fee in what was settled of a channel. */

@@ -77,6 +77,11 @@ export class ForkingChain {
     this.#fork = { chain, slot: this.main.clock.slot(), wires: [] }
   }
 
+  /** What this program has on the fork; nothing without one. */
+  onFork(program: Uint8Array): ReturnType<EmbeddedChain['accountsOf']> {
+    return this.#fork?.chain.accountsOf(program) ?? []
+  }
+
   /** The fork is dropped. `again`: what landed on it lands on the main chain as well, as far as it still can. */
   async join(again: boolean): Promise<void> {
     const fork = this.#fork

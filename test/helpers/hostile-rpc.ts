@@ -56,8 +56,8 @@ export interface Sent {
 export interface HostileRpcOptions {
   readonly chain: ForkingChain
   readonly random: Random
-  /** Waited for before the request goes on; `signature` null at a rehearsal. */
-  readonly at?: (who: string, moment: Moment, signature: string | null) => Promise<void> | void
+  /** Waited for before the request goes on; `signature` null at a rehearsal. True = who asks is dead, nothing goes on. */
+  readonly at?: (who: string, moment: Moment, signature: string | null) => Promise<boolean>
 }
 
 interface Request {
@@ -96,6 +96,8 @@ export class HostileRpc {
   readonly #server: Server
   readonly #lives = new Map<string, number>()
   readonly #swallowed = new Set<string>()
+  /** Whose last status was hidden. */
+  readonly #blinded = new Set<string>()
   /** What each node was told, by `who/signature`. */
   readonly #told = new Set<string>()
   #url = ''
@@ -165,7 +167,7 @@ export class HostileRpc {
   async #forward(request: Request, fault: Fault | null): Promise<string> {
     if (request.method === 'sendTransaction') return this.#send(request, fault)
     if (request.method === 'getSignatureStatuses') return this.#statuses(request, fault)
-    if (request.method === 'simulateTransaction') await this.#options.at?.(request.who, 'rehearsed', null)
+    if (request.method === 'simulateTransaction') await this.#reach(request.who, 'rehearsed', null)
     if (fault === 'asked twice') await this.#ask(request)
     return this.#ask(request)
   }
@@ -177,7 +179,7 @@ export class HostileRpc {
     const life = this.#lives.get(who) ?? 0
     this.sent.set(signature, known ?? { by: who, lives: new Set() })
     this.sent.get(signature)?.lives.add(life)
-    if (!known) await this.#options.at?.(who, 'submitted', signature)
+    if (!known) await this.#reach(who, 'submitted', signature)
     if (fault === 'swallowed') {
       this.#swallowed.add(signature)
       return JSON.stringify({ jsonrpc: '2.0', id: 1, result: signature })
@@ -185,14 +187,14 @@ export class HostileRpc {
     this.#swallowed.delete(signature)
     if (fault === 'asked twice') await this.#ask(request)
     const answered = await this.#ask(request)
-    if (!known) await this.#options.at?.(who, 'sent', signature)
+    if (!known) await this.#reach(who, 'sent', signature)
     return answered
   }
 
   async #statuses(request: Request, fault: Fault | null): Promise<string> {
     const signatures = request.params[0] as readonly string[]
     for (const signature of signatures)
-      if (!this.sent.has(signature)) await this.#options.at?.(request.who, 'prepared', signature)
+      if (!this.sent.has(signature)) await this.#reach(request.who, 'prepared', signature)
     const answered = rewritten(await this.#ask(request), (result) => {
       const { value, ...rest } = result as { readonly value: readonly (object | null)[] }
       return { ...rest, value: value.map((status, i) => this.#lie(status, signatures[i] ?? '', fault)) }
@@ -203,8 +205,12 @@ export class HostileRpc {
 
   #lie(status: object | null, signature: string, fault: Fault | null): object | null {
     if (status !== null) {
-      if (fault === 'blind') this.#count(fault)
-      return fault === 'blind' ? null : status
+      // Never twice in a row: that would be believed, as docs/chain.md says.
+      const before = this.#blinded.delete(signature)
+      if (fault !== 'blind' || before) return status
+      this.#blinded.add(signature)
+      this.#count(fault)
+      return null
     }
     if (fault === 'claims confirmed' && this.sent.has(signature)) return this.#claim(fault, 'confirmed')
     if (fault !== 'claims final' || !this.#swallowed.has(signature)) return null
@@ -227,8 +233,13 @@ export class HostileRpc {
       const name = `${who}/${moment ?? ''}/${signatures[i] ?? ''}`
       if (moment === null || this.#told.has(name)) continue
       this.#told.add(name)
-      await this.#options.at?.(who, moment, signatures[i] ?? '')
+      await this.#reach(who, moment, signatures[i] ?? '')
     }
+  }
+
+  /** Throws when who asks has died of it. */
+  async #reach(who: string, moment: Moment, signature: string | null): Promise<void> {
+    if (await this.#options.at?.(who, moment, signature)) throw new Error(`${who} is gone`)
   }
 
   #ask({ text, method, params }: Request): Promise<string> {
