@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { lamports } from '../../ledger/amount.js'
+import { readEvidence } from '../../ledger/store/evidence-files.js'
+import { EvidenceKeeper } from '../../ledger/store/evidence-keeper.js'
 import { LedgerStore } from '../../ledger/store/store.js'
 import { entries } from './entries.js'
 import { CHANNEL, CONSUMER, filled } from './sample.js'
@@ -61,6 +63,31 @@ test('a full disk: the append fails with its code, no more are taken, and with s
   assert.deepEqual((await again.verify(CONSUMER.publicKey)).faults, [])
   await again.append(source.next().value)
   await again.close()
+})
+
+test('a full disk costs evidence and nothing else: what was kept stays, and with space again more is kept', async (t) => {
+  const disk = smallDisk(t)
+  if (!disk) {
+    t.skip('mounting a tmpfs is not allowed here')
+    return
+  }
+  const told: string[] = []
+  const folder = join(disk.path, 'evidence')
+  let now = 1_790_000_000_000
+  const keeper = new EvidenceKeeper({ folder, keepMs: 86_400_000, now: () => now, complain: (what) => told.push(what) })
+  const receipt = (n: number): Uint8Array => filled(32, n)
+  for (let n = 0; n < 12; n++) {
+    await keeper.add(receipt(n), filled(1_000_000, n))
+    now += 1000
+  }
+  assert.equal(told.length, 1, 'told once')
+  disk.grow()
+  await keeper.add(receipt(100), filled(1000, 100))
+  await keeper.close()
+  assert.deepEqual(await readEvidence(folder, receipt(100), now), Buffer.from(filled(1000, 100)))
+  const kept = await Promise.all(Array.from({ length: 12 }, (_, n) => readEvidence(folder, receipt(n), now)))
+  assert.ok(kept.filter((sealed) => sealed !== null).length >= 4)
+  for (const [n, sealed] of kept.entries()) if (sealed) assert.deepEqual(sealed, Buffer.from(filled(1_000_000, n)))
 })
 
 test('a place that is no folder is refused with a code', async (t) => {
