@@ -3,7 +3,7 @@
  * both sides (free, and paid) and once without, taking turns in one process.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lamports } from '../ledger/amount.js'
 import { newContentKey } from '../ledger/content.js'
@@ -45,6 +45,14 @@ export const bench: Bench = {
 
 type Way = 'bare' | 'free' | 'paid'
 
+const WAYS: readonly Way[] = ['bare', 'free', 'paid']
+
+/** What one leaves behind for the next falls on each of them alike. */
+function turns(round: number): readonly Way[] {
+  const first = ((round % WAYS.length) + WAYS.length) % WAYS.length
+  return [...WAYS.slice(first), ...WAYS.slice(0, first)]
+}
+
 interface Stage {
   ask(way: Way, maxTokens: number): AsyncIterable<AnswerEvent>
   /** Resolves when what the asks left behind is written. */
@@ -55,7 +63,7 @@ interface Stage {
 async function first({ ask, settled }: Stage, { note }: BenchContext): Promise<readonly Figure[]> {
   const samples: Record<Way, number[]> = { bare: [], free: [], paid: [] }
   for (let sample = -WARM_UP; sample < SAMPLES; sample++) {
-    for (const way of ['bare', 'free', 'paid'] as const) {
+    for (const way of turns(sample)) {
       const begun = performance.now()
       let firstMs: number | null = null
       for await (const event of ask(way, 2)) if (event.type === 'tokens') firstMs ??= performance.now() - begun
@@ -65,13 +73,15 @@ async function first({ ask, settled }: Stage, { note }: BenchContext): Promise<r
     }
   }
   const at = (way: Way, rank: number): number => percentile(samples[way], rank)
-  for (const way of ['bare', 'free', 'paid'] as const) {
-    note(`${way}: first token after ${at(way, 0.5).toFixed(2)} ms at p50, ${at(way, 0.99).toFixed(2)} ms at p99`)
+  for (const way of WAYS) {
+    const [best, middle, worst] = [0.1, 0.5, 0.99].map((rank) => at(way, rank).toFixed(2))
+    note(`${way}: first token after ${best} ms at p10, ${middle} ms at p50, ${worst} ms at p99`)
   }
+  note(`load ${loadavg()[0]?.toFixed(1) ?? '?'}; paid against free ${(at('paid', 0.5) - at('free', 0.5)).toFixed(2)} ms`)
   const added = (way: Way): number => at(way, 0.5) - at('bare', 0.5)
   return [
     { figure: 'record.ttft.free', value: added('free'), unit: 'ms', goal: 1, better: 'lower' },
-    { figure: 'record.ttft.paid', value: added('paid'), unit: 'ms', goal: null, better: 'lower' },
+    { figure: 'record.ttft.paid', value: added('paid'), unit: 'ms', goal: 1, better: 'lower' },
   ]
 }
 
@@ -79,7 +89,7 @@ async function first({ ask, settled }: Stage, { note }: BenchContext): Promise<r
 async function each({ ask, settled }: Stage, { note }: BenchContext): Promise<readonly Figure[]> {
   const samples: Record<Way, number[]> = { bare: [], free: [], paid: [] }
   for (let round = -1; round < ROUNDS; round++) {
-    for (const way of ['bare', 'free', 'paid'] as const) {
+    for (const way of turns(round)) {
       const begun = process.cpuUsage()
       let tokens = 0
       for await (const event of ask(way, TOKENS)) if (event.type === 'tokens') tokens += event.tokens.length
@@ -93,7 +103,7 @@ async function each({ ask, settled }: Stage, { note }: BenchContext): Promise<re
   note(`a token costs ${(at('bare') * 1000).toFixed(1)} µs of processor time without a ledger, both sides together`)
   return [
     { figure: 'record.token.free', value: at('free') - at('bare'), unit: 'ms', goal: 0.01, better: 'lower' },
-    { figure: 'record.token.paid', value: at('paid') - at('bare'), unit: 'ms', goal: null, better: 'lower' },
+    { figure: 'record.token.paid', value: at('paid') - at('bare'), unit: 'ms', goal: 0.05, better: 'lower' },
   ]
 }
 

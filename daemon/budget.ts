@@ -5,9 +5,9 @@
  *   spent       d          = day u32 LE | amount u128 LE                      everything
  *               k/<name>   = day u32 LE | amount u128 LE                      of one API key
  *
- * A reservation is on its way to the disk when `reserve` returns; `durable` resolves when it is there, and a voucher is
- * signed only after that. One that a killed daemon leaves behind counts as spent in full on the day of the next start:
- * how much of it was paid is not known any more, and a limit is never exceeded that way.
+ * A reservation goes to the disk when something is about to be signed for it, and a voucher is signed only when it is
+ * there. One that a killed daemon leaves behind counts as spent in full on the day of the next start: how much of it was
+ * paid is not known any more, and a limit is never exceeded that way. One that is not there was never paid on.
  */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -21,8 +21,11 @@ import type { Change } from '../ledger/store/journal-frames.js'
 
 /** One request's part of the budget. Exactly one of `settle` and `release` ends it; later calls are no-ops. */
 export interface BudgetReservation {
-  /** Rejects with `STORE_WRITE_FAILED` when the disk says no: then pay nothing. */
-  readonly durable: Promise<void>
+  /**
+   * Writes it down, the first time that this is asked for, and resolves when it is on the disk: sign nothing before that.
+   * Rejects with `STORE_WRITE_FAILED` when the disk says no: then pay nothing.
+   */
+  durable(): Promise<void>
   /** It has ended and cost this much, which is written down even where it is more than was reserved. */
   settle(cost: MicroLamports): void
   /** It has ended and cost nothing. */
@@ -90,17 +93,24 @@ export class Budget {
     )
     // What costs nothing leaves no trace: a free swarm pays no disk write for its budget.
     const free = worst === 0n
-    const durable = free
-      ? Promise.resolve()
-      : this.#journal.write([[nameOf(id), encode(this.#state.day, worst, apiKey)]])
-    durable.catch(() => undefined)
+    let written: Promise<void> | null = null
+    const write = (changes: readonly Change[]): Promise<void> => {
+      const done = this.#journal.write(changes)
+      done.catch(() => undefined)
+      return done
+    }
+    const { day } = this.#state
     let ended = false
+    const durable = (): Promise<void> =>
+      (written ??= free || ended ? Promise.resolve() : write([[nameOf(id), encode(day, worst, apiKey)]]))
     const end = (cost: MicroLamports): void => {
       if (ended) return
       ended = true
       this.#state = stepBudget(this.#state, { type: 'settle', id, cost }, this.#limits, dayOf(this.#now()))
-      // Not waited for: until it is durable, the reservation stands in its place.
-      if (!free || cost > 0n) this.#journal.write(this.#changes(id, apiKey)).catch(() => undefined)
+      // Not waited for: until it is durable, a reservation that was paid on stands in its place.
+      if (cost === 0n && (free || written === null)) return
+      const sums = write(this.#changes(id, apiKey))
+      written ??= sums
     }
     return { durable, settle: end, release: () => end(NO_COST) }
   }

@@ -11,7 +11,7 @@ import { LedgerError } from '../../ledger/errors.js'
 import { claimOf } from '../../ledger/order.js'
 import type { AskPayment } from '../../swarm/port.js'
 import type { KeyPair } from '../crypto.js'
-import type { OutgoingMeans } from '../payment/means.js'
+import type { OutgoingMeans, Reserved } from '../payment/means.js'
 import { forgivable } from '../payment/policy.js'
 import type { OrderedAttempt } from '../payment/orders.js'
 import { asking } from './asking.js'
@@ -74,8 +74,8 @@ export class OutgoingOrder implements OutgoingMeans {
     return this.#accrued
   }
 
-  async payment(ceiling: MicroLamports, reserved: Promise<void>): Promise<AskPayment> {
-    await reserved
+  async payment(ceiling: MicroLamports, reserved: Reserved): Promise<AskPayment> {
+    await reserved()
     const opening = this.#source.open(this.#attempt, ceiling)
     let order: OutOrder
     try {

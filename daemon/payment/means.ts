@@ -8,6 +8,9 @@ import type { Prices } from '../../ledger/price.js'
 import type { Statement } from '../../ledger/transaction.js'
 import type { AskPayment } from '../../swarm/port.js'
 
+/** Writes down what a request may cost, and resolves when that is on the disk: a write that nothing waits for but a signature. */
+export type Reserved = () => Promise<void>
+
 export interface OutgoingMeans {
   /** 32 bytes; the receipt names it as the channel. */
   readonly id: Uint8Array
@@ -16,15 +19,15 @@ export interface OutgoingMeans {
   /** Cost of everything that arrived. */
   readonly accrued: MicroLamports
   readonly paid: Lamports
-  /** What the ask brings, which may cost so much; whatever it promises is durable, as is `reserved` before it. */
-  payment(ceiling: MicroLamports, reserved: Promise<void>): Promise<AskPayment>
+  /** What the ask brings, which may cost so much; whatever it promises is durable, and `reserved` was before it. */
+  payment(ceiling: MicroLamports, reserved: Reserved): Promise<AskPayment>
   /** Before the ask: the most it may cost. Throws `CHANNEL_EXHAUSTED`, `CHANNEL_BUSY`. */
   reserve(request: string, limit: MicroLamports): void
   /**
    * The provider's terms in place of the first reservation; they are within its limit. Nothing is signed before `reserved`
-   * has resolved: then the request is in the books.
+   * was called and has resolved.
    */
-  agree(request: string, terms: Terms, reserved: Promise<void>): void
+  agree(request: string, terms: Terms, reserved: Reserved): void
   /** Throws `RESERVATION_EXCEEDED`: more than was agreed came. */
   deliver(request: string, cost: MicroLamports): void
   release(request: string): void

@@ -15,7 +15,7 @@ import { signRaw } from '../../ledger/crypto.js'
 import type { VoucherStore } from '../../ledger/store/vouchers.js'
 import type { AskPayment, SignedPayment } from '../../swarm/port.js'
 import type { Outgoing } from './channels.js'
-import type { OutgoingMeans } from './means.js'
+import type { OutgoingMeans, Reserved } from './means.js'
 
 export interface OutgoingAccountOptions {
   readonly means: Outgoing
@@ -33,8 +33,10 @@ export class OutgoingAccount implements OutgoingMeans {
   #signing: Promise<void> | null = null
   /** Durable and signed. */
   #newest: SignedPayment | null = null
-  /** What requests may cost is on the disk. */
-  #reserved: Promise<unknown> = Promise.resolve()
+  /** What has to be on the disk before anything is signed. */
+  readonly #reserved = new Set<Reserved>()
+  /** The proof of the last connection: each makes its own claim. */
+  #shown: { readonly claim: Uint8Array; readonly proof: Uint8Array } | null = null
 
   constructor(options: OutgoingAccountOptions) {
     const { means, vouchers } = options
@@ -85,11 +87,10 @@ export class OutgoingAccount implements OutgoingMeans {
    * The provider's terms in place of the first reservation; they are within its limit. Tokens need not wait for the disk:
    * nothing is signed before `reserved` has resolved, and never again once it has rejected.
    */
-  agree(request: string, terms: Terms, reserved: Promise<void>): void {
+  agree(request: string, terms: Terms, reserved: Reserved): void {
     const free = step(this.#channel, { type: 'release', request })
     this.#channel = step(free, { type: 'reserve', request, ...terms })
-    this.#reserved = Promise.all([this.#reserved, reserved])
-    this.#reserved.catch(safetyCatch)
+    this.#reserved.add(reserved)
     this.settle()
   }
 
@@ -103,6 +104,8 @@ export class OutgoingAccount implements OutgoingMeans {
     if (!this.#channel.reservations.has(request)) return
     this.#channel = step(this.#channel, { type: 'release', request })
     this.settle()
+    // Nothing came of them that is still to be signed for.
+    if (this.idle) this.#reserved.clear()
   }
 
   /** The connection is gone, and with it what the provider was paid ahead. */
@@ -119,7 +122,9 @@ export class OutgoingAccount implements OutgoingMeans {
   }
 
   /** The channel, its newest voucher, and the right to it. */
-  async payment(): Promise<AskPayment> {
+  async payment(_ceiling: MicroLamports, reserved: Reserved): Promise<AskPayment> {
+    // Strangers pay ahead: what is to be on the disk before that had better be on its way.
+    if (this.#channel.paid === 0n) reserved().catch(safetyCatch)
     return { kind: 'channel', channel: this.id, voucher: await this.voucher(), prove: this.#prove }
   }
 
@@ -143,12 +148,23 @@ export class OutgoingAccount implements OutgoingMeans {
     if (voucher) this.#options.send(voucher)
   }
 
-  #prove = (claim: Uint8Array): Uint8Array => signRaw(this.#options.means.signer.secretKey, claim)
+  #prove = (claim: Uint8Array): Uint8Array => {
+    if (!this.#shown || !b4a.equals(this.#shown.claim, claim))
+      this.#shown = { claim, proof: signRaw(this.#options.means.signer.secretKey, claim) }
+    return this.#shown.proof
+  }
+
+  /** Together: one write does for all of them. */
+  async #written(): Promise<void> {
+    const all = [...this.#reserved]
+    await Promise.all(all.map((reserved) => reserved()))
+    for (const reserved of all) this.#reserved.delete(reserved)
+  }
 
   async #sign(): Promise<void> {
     const { means, vouchers, send } = this.#options
     for (;;) {
-      await this.#reserved
+      await this.#written()
       const amount = paymentDue(this.#channel)
       if (amount === null) break
       this.#channel = step(this.#channel, { type: 'pay', cumulative: amount })

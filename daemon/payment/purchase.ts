@@ -25,7 +25,7 @@ import { statedAlone } from './answer-evidence.js'
 import type { Books } from './books.js'
 import { PaymentError } from './errors.js'
 import { ceilingOf } from './ceiling.js'
-import type { OutgoingMeans } from './means.js'
+import type { OutgoingMeans, Reserved } from './means.js'
 import { dearest, forgivable, maxWindow, promptBound } from './policy.js'
 import type { Payer, PayWishes } from './payer.js'
 import type { Purse } from './purse.js'
@@ -65,7 +65,6 @@ export interface PurchaseOrder {
 
 /** The swarm hands out a late receipt within 10 s. */
 const LATE_RECEIPT_MS = 11_000
-const DURABLE = Promise.resolve()
 
 export class Purchases {
   readonly #options: PurchasesOptions
@@ -102,7 +101,7 @@ class Purchase {
   #onLateReceipt: (receipt: Uint8Array) => void = () => undefined
   #terms: AskTerms | null = null
   /** Why the reservation could not be written down; null = it was, or is about to be. */
-  #forgotten: unknown = null
+  #forgotten: Error | null = null
   #prompt = 0
   #cached = 0
   #accrued: MicroLamports = NO_COST
@@ -128,8 +127,15 @@ class Purchase {
     const ceiling = this.#account ? ceilingOf(this.#order, this.#account, this.#options.budget) : null
     const budget = ceiling === null ? null : this.#options.budget.reserve(ceiling, this.#order.caller)
     let finish: Finish = 'cancelled'
+    // Nothing is signed for what a crash could make this node forget; tokens may come before that.
+    const reserved = async (): Promise<void> => {
+      await budget?.durable().catch((error: unknown) => {
+        this.#forgotten = error instanceof Error ? error : new Error(String(error))
+        throw error
+      })
+    }
     try {
-      const payment = (await this.#account?.payment(ceiling ?? NO_COST, budget?.durable ?? DURABLE)) ?? null
+      const payment = (await this.#account?.payment(ceiling ?? NO_COST, reserved)) ?? null
       if (ceiling !== null) this.#account?.reserve(this.#request, ceiling)
       const onLateReceipt = this.#onLateReceipt
       const asked = { offer, body, limits: { ...limits, maxCost: ceiling ?? limits.maxCost }, signal }
@@ -140,7 +146,7 @@ class Purchase {
           finish = event.finish
           this.#options.books.add(this.#conclude(event))
         } else if (event.type === 'terms') {
-          this.#agree(event.terms, ceiling ?? NO_COST, budget)
+          this.#agree(event.terms, ceiling ?? NO_COST, reserved)
           continue
         } else this.#follow(event)
         yield event
@@ -163,7 +169,7 @@ class Purchase {
     this.#account.spent(this.#accrued).then((cost) => budget?.settle(cost), safetyCatch)
   }
 
-  #agree(terms: AskTerms, ceiling: MicroLamports, budget: BudgetReservation | null): void {
+  #agree(terms: AskTerms, ceiling: MicroLamports, reserved: Reserved): void {
     const { body, offer } = this.#order
     const prompt = cost(dearest(offer.prices), { input: terms.promptTokens, cached: 0, output: 0 })
     if (terms.promptTokens > promptBound(body)) throw refused(`a prompt of ${terms.promptTokens} tokens`)
@@ -174,9 +180,6 @@ class Purchase {
     this.#prompt = terms.promptTokens
     this.#cached = terms.cachedTokens
     const agreed = { limit: microLamports(terms.limit), window: microLamports(terms.window) }
-    // Nothing is signed for what a crash could make this node forget; tokens may come before that.
-    const reserved = budget?.durable ?? Promise.resolve()
-    reserved.catch((error: unknown) => (this.#forgotten ??= error))
     this.#account?.agree(this.#request, { ...agreed, ahead: microLamports(terms.ahead) }, reserved)
   }
 

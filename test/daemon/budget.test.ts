@@ -55,8 +55,8 @@ test('what a killed daemon had reserved counts as spent in full', async (t) => {
   const killed = await opened(path, clock)
   const done = killed.reserve(sol(1n), null)
   done.settle(sol(1n))
-  await killed.reserve(sol(4n), null).durable
-  await killed.reserve(sol(2n), 'laptop').durable
+  await killed.reserve(sol(4n), null).durable()
+  await killed.reserve(sol(2n), 'laptop').durable()
   // No close: the next one finds what the disk has.
   const next = await opened(path, clock)
   assert.equal(next.view()[0]?.spent, sol(7n))
@@ -66,6 +66,22 @@ test('what a killed daemon had reserved counts as spent in full', async (t) => {
   const third = await opened(path, clock)
   assert.equal(third.view()[0]?.spent, sol(8n), 'the leftovers were settled once')
   await third.close()
+  await killed.close()
+})
+
+test('what nothing was signed for is forgotten; what was paid is not, however soon it ends', async (t) => {
+  const path = join(folderOf(t), 'budget')
+  const killed = await opened(path, { now: NOON })
+  killed.reserve(sol(2n), null)
+  const short = killed.reserve(sol(2n), null)
+  short.settle(sol(1n))
+  await short.durable()
+  const nothing = killed.reserve(sol(2n), null)
+  nothing.release()
+  await nothing.durable()
+  const next = await opened(path, { now: NOON })
+  assert.equal(next.view()[0]?.spent, sol(1n))
+  await next.close()
   await killed.close()
 })
 
@@ -83,7 +99,7 @@ test('requests that cost nothing leave nothing on the disk', async (t) => {
   const path = join(folderOf(t), 'budget')
   const budget = await opened(path, { now: NOON }, { all: { perRequest: lamports(0n), perDay: null }, keys: new Map() })
   const free = budget.reserve(sol(0n), null)
-  await free.durable
+  await free.durable()
   free.settle(sol(0n))
   await budget.close()
   assert.equal(statSync(path).size, 0)
@@ -92,5 +108,5 @@ test('requests that cost nothing leave nothing on the disk', async (t) => {
 test('a closed budget takes reservations that may not be paid on', async (t) => {
   const budget = await opened(join(folderOf(t), 'budget'), { now: NOON })
   await budget.close()
-  await assert.rejects(budget.reserve(sol(1n), null).durable, { code: 'STORE_CLOSED' })
+  await assert.rejects(budget.reserve(sol(1n), null).durable(), { code: 'STORE_CLOSED' })
 })

@@ -150,7 +150,7 @@ export function attemptAt(provider: Side, text = 'one two', wishes: Partial<Orde
   }
 }
 
-export const DURABLE = Promise.resolve()
+export const DURABLE = (): Promise<void> => Promise.resolve()
 const CONSUMER = new Uint8Array(32).fill(7)
 
 /** The ask that brings it to the provider. */
