@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { connectControl } from '../daemon/control/client.js'
 import { chainSettings } from '../daemon/config-options.js'
-import { DeskError } from '../daemon/chain/desk-errors.js'
+import { DeskError, withoutChain } from '../daemon/chain/desk-errors.js'
 import type { DeskItem } from '../daemon/chain/desk-items.js'
 import type { DeskRequest } from '../daemon/chain/desk-request.js'
 import { codeOf, DaemonError } from '../daemon/errors.js'
@@ -74,7 +74,7 @@ async function fromFolder<T>(
   const loaded = await loadSettings(call)
   const terms = { dataDir, credit: loaded.config.credit, chain: chainSettings(loaded) }
   const { seedState } = await import('../daemon/seed-file.js')
-  const { openDesk, withoutChain } = await import('../daemon/chain/desk-open.js')
+  const { openDesk } = await import('../daemon/chain/desk-open.js')
   const fresh = seedState(dataDir) === 'none'
   let opened: Awaited<ReturnType<typeof openDesk>> | null = null
   const { acquireLock } = await import('../daemon/lock.js')

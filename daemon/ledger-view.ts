@@ -6,12 +6,17 @@ import type { ChannelView, LedgerView, MoneyView } from './control/snapshot.js'
 import type { NodeOptions } from './node-options.js'
 import type { Payments } from './payment/open.js'
 
+/** Does this node ask a price, or have the means to pay one? */
+export function dealsInMoney({ credit, chain, models }: Pick<NodeOptions, 'credit' | 'chain' | 'models'>): boolean {
+  return credit !== null || Boolean(chain) || models.some(({ prices }) => !isFree(prices))
+}
+
 /** `payments` null: the keys are not read yet. */
 export function ledgerView(
   options: Pick<NodeOptions, 'credit' | 'chain' | 'models' | 'dataDir'>,
   payments: Payments | null,
 ): LedgerView {
-  const paid = options.credit !== null || Boolean(options.chain) || options.models.some(({ prices }) => !isFree(prices))
+  const paid = dealsInMoney(options)
   return {
     state: payments?.books.state ?? 'opening',
     transactions: payments?.books.opened?.length ?? 0,

@@ -20,6 +20,7 @@ import type { NodeSnapshot } from './control/snapshot.js'
 import { codeOf, DaemonError } from './errors.js'
 import { SharedPeers } from './history/shared-peers.js'
 import type { LedgerStreams } from './history/streams.js'
+import { dealsInMoney } from './ledger-view.js'
 import { LocalModels } from './local-models.js'
 import type { LocalModel } from './local-models.js'
 import { acquireLock } from './lock.js'
@@ -230,7 +231,7 @@ class DaemonNode implements Node {
       onLie: (peer, what) => this.#onLie(hex(peer), what),
       now: this.#hooks.now ?? Date.now,
     })
-    this.#payments.books.store().then(() => this.#notify(), safetyCatch)
+    this.#payments.books.store().then(() => this.#recording(), safetyCatch)
     this.#payments.chain?.market.onChange(() => this.#changed())
     this.#payments.chain?.registration?.onDone(() => this.#serveAll())
     this.#payments.chain?.start()
@@ -274,16 +275,29 @@ class DaemonNode implements Node {
     return chainGenesis(dataDir, chain)
   }
 
+  /** The ledger is open. */
+  #recording(): void {
+    this.#notify()
+    if (!dealsInMoney(this.#options)) return
+    this.#streams()
+      .then((ledger) => ledger.keepEarnings())
+      .catch(safetyCatch)
+  }
+
   async *#ask(what: 'history' | 'budget' | 'desk', params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+    yield* (await this.#streams()).streams[what](params, signal)
+  }
+
+  async #streams(): Promise<LedgerStreams> {
     const { LedgerStreams } = await import('./history/streams.js')
-    this.#ledger ??= new LedgerStreams({
+    if (this.#closing && !this.#ledger) throw DaemonError.NOT_RUNNING('The node is ending.')
+    return (this.#ledger ??= new LedgerStreams({
       dataDir: this.#options.dataDir,
       terms: this.#options,
       parts: () => this.#payments,
       models: () => this.#consumer.models(),
       copies: () => (this.#swarm ? this.#sharing : null),
-    })
-    yield* this.#ledger.streams[what](params, signal)
+    }))
   }
 
   async #close(): Promise<void> {

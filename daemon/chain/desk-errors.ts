@@ -1,4 +1,8 @@
 /** Why something about money was not done. Callers match `code`; messages say what to do. */
+import { existsSync } from 'node:fs'
+import type { NodeOptions } from '../node-options.js'
+import { genesisFile } from './genesis.js'
+
 export type DeskErrorCode =
   | 'NO_CHAIN' // this node has no chain, so it has neither a wallet in use nor channels
   | 'NOTHING_PAID' // neither a chain nor credit, and nothing was ever paid
@@ -67,4 +71,13 @@ export class DeskError extends Error {
   static ID_TAKEN(id: string): DeskError {
     return new DeskError('ID_TAKEN', `The id "${id}" was used for another transaction before: give another one.`)
   }
+}
+
+/** Why there is no wallet, in one sentence or two. */
+export function withoutChain({ dataDir, credit }: Pick<NodeOptions, 'dataDir' | 'credit'>): string {
+  if (credit !== null)
+    return 'This node pays and is paid on credit (--credit): there is no chain, and so no wallet. "swarmd channels" shows what is owed.'
+  if (existsSync(genesisFile(dataDir)))
+    return 'This data folder belongs to a chain, and nobody says where that is: give its address with --chain URL, or set chain.url in the config file.'
+  return 'This node uses no chain: it has no wallet and no channels, and everything is free of charge.'
 }

@@ -1,17 +1,21 @@
 /** The desk inside a running node: the same as without one, on what the node has open already. */
-import { toBase58 } from '../../ledger/chain/base58.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import safetyCatch from 'safety-catch'
+import { fromBase58, toBase58 } from '../../ledger/chain/base58.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import type { NodeOptions } from '../node-options.js'
-import { EarningsBook } from '../payment/earnings-book.js'
-import { Desk } from './desk.js'
+import { CALM, EarningsBook, earningsPath } from '../payment/earnings-book.js'
 import type { DeskItem } from './desk-items.js'
-import { earningsPath, withoutChain } from './desk-open.js'
+import { withoutChain } from './desk-errors.js'
 import { chainGenesis } from './genesis.js'
 import type { Chain } from './open.js'
-import { bytesOf } from './link.js'
 import type { ChannelUse } from './desk-closing.js'
 import type { Purse } from '../payment/purse.js'
 import type { Till } from '../payment/till.js'
+
+/** Between two batches that are behind, and two looks when there is nothing to do. */
+const BREATH_MS = 200
+const REST_MS = 60_000
 
 export interface NodeDeskOptions {
   readonly terms: Pick<NodeOptions, 'dataDir' | 'credit' | 'chain'>
@@ -25,7 +29,9 @@ export interface NodeDeskOptions {
 
 export class NodeDesk {
   readonly #options: NodeDeskOptions
+  readonly #closing = new AbortController()
   #book: Promise<EarningsBook> | null = null
+  #keeping: Promise<void> | null = null
 
   constructor(options: NodeDeskOptions) {
     this.#options = options
@@ -34,9 +40,11 @@ export class NodeDesk {
   async *run(params: unknown, signal: AbortSignal): AsyncGenerator<DeskItem> {
     const { terms, store, chain, nameOf } = this.#options
     const genesis = chain && terms.chain ? toBase58(await chainGenesis(terms.dataDir, terms.chain)) : null
+    // Solana's libraries come with it: not before somebody asks.
+    const { Desk } = await import('./desk.js')
     const desk = new Desk({
       store,
-      book: () => (this.#book ??= EarningsBook.open(earningsPath(terms.dataDir))),
+      book: () => this.#opened(),
       credit: terms.credit,
       chain: chain && genesis !== null ? { genesis, link: () => chain.link(), use: useOf(this.#options, chain) } : null,
       withoutChain: withoutChain(terms),
@@ -46,8 +54,29 @@ export class NodeDesk {
     yield* desk.run(params, signal)
   }
 
+  /** Keeps the sums level with the log while the node runs, so that nobody waits for them. Idempotent. */
+  keep(): void {
+    this.#keeping ??= this.#keep().catch(safetyCatch)
+  }
+
   async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#keeping
     await (await this.#book)?.close()
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#closing
+    const [store, book] = [await this.#options.store(), await this.#opened()]
+    while (!signal.aborted) {
+      for await (const _ of book.catchUp(store, signal, CALM));
+      const behind = book.position < store.length
+      await sleep(behind ? BREATH_MS : REST_MS, null, { signal, ref: false }).catch(() => null)
+    }
+  }
+
+  #opened(): Promise<EarningsBook> {
+    return (this.#book ??= EarningsBook.open(earningsPath(this.#options.terms.dataDir)))
   }
 }
 
@@ -58,7 +87,7 @@ function useOf(
 ): ChannelUse {
   return {
     leave(channel, direction) {
-      const id = bytesOf(channel)
+      const id = fromBase58(channel, 32) ?? new Uint8Array(32)
       if (direction === 'in') {
         if (till.busy(id)) return false
         channels.close(id)

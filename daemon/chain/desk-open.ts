@@ -1,5 +1,4 @@
 /** The desk of a data folder that no node runs on: everything is opened when it is first needed, and closed at the end. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { toBase58 } from '../../ledger/chain/base58.js'
 import { LedgerStore } from '../../ledger/store/store.js'
@@ -7,9 +6,10 @@ import { ModelNames } from '../history/model-names.js'
 import { namesPath } from '../history/open-history.js'
 import type { Identity } from '../identity.js'
 import type { NodeOptions } from '../node-options.js'
-import { EarningsBook } from '../payment/earnings-book.js'
+import { EarningsBook, earningsPath } from '../payment/earnings-book.js'
 import { Desk } from './desk.js'
-import { chainGenesis, genesisFile } from './genesis.js'
+import { withoutChain } from './desk-errors.js'
+import { chainGenesis } from './genesis.js'
 import { openLink } from './link.js'
 import type { ChainLink } from './link.js'
 
@@ -65,17 +65,4 @@ export async function openDesk(terms: Terms, identity: Identity): Promise<OpenDe
       for (const step of closing.toReversed()) await step()
     },
   }
-}
-
-export function earningsPath(dataDir: string): string {
-  return join(dataDir, 'ledger', 'earnings')
-}
-
-/** Why there is no wallet, in one sentence or two. */
-export function withoutChain({ dataDir, credit }: Pick<Terms, 'dataDir' | 'credit'>): string {
-  if (credit !== null)
-    return 'This node pays and is paid on credit (--credit): there is no chain, and so no wallet. "swarmd channels" shows what is owed.'
-  if (existsSync(genesisFile(dataDir)))
-    return 'This data folder belongs to a chain, and nobody says where that is: give its address with --chain URL, or set chain.url in the config file.'
-  return 'This node uses no chain: it has no wallet and no channels, and everything is free of charge.'
 }

@@ -36,6 +36,7 @@ export class LedgerStreams {
   readonly #options: LedgerStreamsOptions
   #names: Promise<ModelNames> | null = null
   #desk: Promise<NodeDesk> | null = null
+  #closed = false
 
   constructor(options: LedgerStreamsOptions) {
     this.#options = options
@@ -46,8 +47,15 @@ export class LedgerStreams {
     }
   }
 
+  /** Sums of what is earned and spent are kept level with the log from here on. */
+  async keepEarnings(): Promise<void> {
+    const desk = await this.#openDesk()
+    if (!this.#closed) desk.keep()
+  }
+
   /** Remembers under which names this node knows the models in its log. */
   async close(): Promise<void> {
+    this.#closed = true
     await (await this.#desk)?.close()
     const parts = this.#options.parts()
     if (parts) await this.#learn(await parts.books.store())
@@ -69,9 +77,13 @@ export class LedgerStreams {
   }
 
   async *#atDesk(params: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+    yield* (await this.#openDesk()).run(params, signal)
+  }
+
+  async #openDesk(): Promise<NodeDesk> {
     const { chain, books, purse, till } = this.#parts()
     const names = await this.#learn(await books.store())
-    this.#desk ??= import('../chain/desk-node.js').then(
+    return (this.#desk ??= import('../chain/desk-node.js').then(
       ({ NodeDesk }) =>
         new NodeDesk({
           terms: this.#options.terms,
@@ -81,8 +93,7 @@ export class LedgerStreams {
           till,
           nameOf: (root) => names.nameOf(root),
         }),
-    )
-    yield* (await this.#desk).run(params, signal)
+    ))
   }
 
   #parts(): LedgerParts {

@@ -8,6 +8,8 @@
  * A batch of positions and the sums that it changes are one write, so a crash counts nothing twice. What was free of charge
  * is left out.
  */
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import { NO_COST, microLamports } from '../../ledger/amount.js'
 import type { MicroLamports } from '../../ledger/amount.js'
@@ -54,7 +56,23 @@ export interface Progress {
   readonly total: number
 }
 
+export interface Pace {
+  /** Between two pages: what else the process does goes first. */
+  readonly pauseMs: number
+  /** One batch, and then whoever else waits. */
+  readonly once: boolean
+}
+
+const FAST: Pace = { pauseMs: 0, once: false }
+/** Beside answers: about a quarter of a core, until it is level with the log. */
+export const CALM: Pace = { pauseMs: 50, once: true }
+
 type Log = Pick<LedgerStore, 'get' | 'length'>
+
+/** Its place in a data folder. */
+export function earningsPath(dataDir: string): string {
+  return join(dataDir, 'ledger', 'earnings')
+}
 
 export class EarningsBook {
   readonly #journal: Journal
@@ -80,7 +98,7 @@ export class EarningsBook {
    * Adds what the log has since the last time, and tells how far it is after each batch. Calls wait for each other. Throws
    * `STORE_*`, or the signal's reason; what was added until then stays.
    */
-  async *catchUp(log: Log, signal: AbortSignal): AsyncGenerator<Progress> {
+  async *catchUp(log: Log, signal: AbortSignal, pace: Pace = FAST): AsyncGenerator<Progress> {
     const before = this.#turn
     let done: () => void = () => undefined
     this.#turn = new Promise((resolve) => (done = resolve))
@@ -90,8 +108,9 @@ export class EarningsBook {
       const total = log.length
       while (this.#position < total) {
         signal.throwIfAborted()
-        await this.#add(log, Math.min(total, this.#position + BATCH))
+        await this.#add(log, Math.min(total, this.#position + BATCH), pace.pauseMs, signal)
         yield { done: this.#position, total }
+        if (pace.once) return
       }
     } finally {
       done()
@@ -108,6 +127,11 @@ export class EarningsBook {
     }
   }
 
+  /** How much of the log is summed. */
+  get position(): number {
+    return this.#position
+  }
+
   /** Was anything ever paid? */
   get empty(): boolean {
     return this.#sums.size === 0
@@ -119,10 +143,11 @@ export class EarningsBook {
   }
 
   /** From where it stands up to `end`. */
-  async #add(log: Log, end: number): Promise<void> {
+  async #add(log: Log, end: number, pauseMs: number, signal: AbortSignal): Promise<void> {
     const changed = new Map<string, Paid>()
     let last = this.#last
     for (let at = this.#position; at < end; at += PAGE) {
+      if (pauseMs > 0 && at > this.#position) await sleep(pauseMs, null, { signal })
       const positions = Array.from({ length: Math.min(PAGE, end - at) }, (_, i) => at + i)
       for (const entry of await Promise.all(positions.map((position) => log.get(position)))) {
         last = nameOf(entry)

@@ -1,15 +1,17 @@
 /** Sums beside the log: always those of the log itself, whatever was interrupted, and never counted twice. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import fc from 'fast-check'
+import { NodeDesk } from '../../daemon/chain/desk-node.js'
 import { periodsOf } from '../../daemon/chain/desk-earnings.js'
 import { EarningsBook, NOTHING_PAID, plus } from '../../daemon/payment/earnings-book.js'
 import { microLamports } from '../../ledger/amount.js'
 import type { Entry } from '../../ledger/store/entry.js'
+import type { LedgerStore } from '../../ledger/store/store.js'
 import { draft, filled } from '../ledger/sample.js'
 
 const DAY_MS = 86_400_000
@@ -202,5 +204,28 @@ test('periods are whole days of UTC, sums beyond 2^53 are exact, and groups come
     ],
     'by what was paid, on both sides',
   )
+  await book.close()
+})
+
+test('a running node keeps the sums level with its log, a batch at a time, and stops when it ends', async (t) => {
+  const folder = await folderOf(t)
+  await mkdir(join(folder, 'ledger'))
+  const log = new FakeLog()
+  for (let i = 0; i < 9_000; i++) log.entries.push(entry({ role: 'provider', done: NOON, model: 1, cost: 1n }))
+  const terms = { dataDir: folder, credit: null, chain: null }
+  const desk = new NodeDesk({
+    terms,
+    store: () => Promise.resolve(log as unknown as LedgerStore),
+    chain: null,
+    purse: { retire: () => true },
+    till: { busy: () => false },
+    nameOf: () => null,
+  })
+  desk.keep()
+  while (log.reads < 9_000) await new Promise((resolve) => setImmediate(resolve))
+  await desk.close()
+  const book = await EarningsBook.open(join(folder, 'ledger', 'earnings'))
+  assert.equal(book.position, 9_000)
+  assert.deepEqual(told(book, 0, 30_000), naive(log, 0, 30_000))
   await book.close()
 })
