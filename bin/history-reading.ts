@@ -91,6 +91,7 @@ async function writeProof(
   const out = new FileOutput(call.io, path === '-' ? null : path)
   await pour(ask({ op: 'proof', id, content, windows }, signal), out)
   // Standard output is the proof itself.
+  if (path === '-' && content) call.io.err('Whoever has this can read request and answer; not so with --no-content.\n')
   if (path === '-') return EXIT.ok
   if (call.json) call.io.json({ path, content, windows })
   else {
