@@ -1,5 +1,6 @@
 /** The ledger's part of the node's picture of itself. In a free swarm it does not say a word about money. */
 import b4a from 'b4a'
+import { toBase58 } from '../ledger/chain/base58.js'
 import { isFree } from '../ledger/price.js'
 import { openQuestion } from './chain/consent.js'
 import type { ChannelView, LedgerView, MoneyView } from './control/snapshot.js'
@@ -34,9 +35,11 @@ function consentField({ chain, dataDir }: Pick<NodeOptions, 'chain' | 'dataDir'>
   }
 }
 
-function moneyView({ budget, purse, till, earnings }: Payments): MoneyView {
+function moneyView({ budget, purse, till, earnings, chain }: Payments): MoneyView {
+  const addressOf = (id: Uint8Array): string | null => (chain ? toBase58(id) : null)
   const outgoing = [...purse.accounts].map(([peer, { id, deposit, paid, accrued }]): ChannelView => ({
     channel: b4a.toString(id, 'hex'),
+    address: addressOf(id),
     direction: 'out',
     peer,
     deposit: String(deposit),
@@ -45,6 +48,7 @@ function moneyView({ budget, purse, till, earnings }: Payments): MoneyView {
   }))
   const incoming = [...till.accounts.values()].map(({ id, deposit, paid, accrued }): ChannelView => ({
     channel: b4a.toString(id, 'hex'),
+    address: addressOf(id),
     direction: 'in',
     peer: null,
     deposit: String(deposit),

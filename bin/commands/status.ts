@@ -10,6 +10,7 @@ import type {
 import { tilde } from '../../daemon/paths.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
+import { short } from '../money.js'
 import { runningSnapshot } from '../running.js'
 import { amount, duration, plural, priceWords } from '../words.js'
 
@@ -106,11 +107,13 @@ function moneyRows(money: MoneyView | null): (readonly [string, string])[] {
     'today',
     `${lamports(money.earnedToday)} earned, ${lamports(money.spentToday)} spent`,
   ]
-  const channels = money.channels.map(({ channel, direction, deposit, paid, accrued }): readonly [string, string] => [
-    'channel',
-    `${channel.slice(0, 10)} ${direction === 'out' ? 'to a provider' : 'from a payer'}, ` +
-      `${lamports(accrued)} used, vouchers for ${paid} of ${deposit} lamports`,
-  ])
+  const channels = money.channels.map(
+    ({ channel, address, direction, deposit, paid, accrued }): readonly [string, string] => [
+      'channel',
+      `${(address ?? channel).slice(0, 12)} ${direction === 'out' ? 'to a provider' : 'from a payer'}, ` +
+        `${lamports(accrued)} used, vouchers for ${short(paid)} of ${short(deposit)}`,
+    ],
+  )
   return [today, ...channels]
 }
 

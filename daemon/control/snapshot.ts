@@ -50,6 +50,8 @@ export interface MoneyView {
 export interface ChannelView {
   /** Hex. */
   readonly channel: string
+  /** The same as an address of the chain (base58), which is how `swarmd channels` names it; null on credit. */
+  readonly address: string | null
   readonly direction: 'out' | 'in'
   /** Hex node key of the provider; null on the side that is paid, whose payer has another key at each start. */
   readonly peer: string | null
