@@ -41,10 +41,11 @@ export function periodsOf(
 
 /** Of a provider; all zero before it has registered. */
 export async function chainEarnings(
-  { client, outbox, channelsTo }: ChainLink,
+  link: ChainLink,
   { vouchers }: Pick<LedgerStore, 'vouchers'>,
 ): Promise<ChainEarnings> {
-  const [provider, channels] = await Promise.all([client.providerAt(client.provider), channelsTo()])
+  const { client, outbox } = link
+  const [provider, channels] = await Promise.all([client.providerAt(client.provider), link.channelsTo()])
   const { settled, fees } = provider?.account ?? { settled: NO_LAMPORTS, fees: NO_LAMPORTS }
   const unsettled = channels.reduce((sum, channel) => sum + unclaimedOf(channel, vouchers), 0n)
   const networkFees = outbox

@@ -10,7 +10,11 @@ import { codeOf } from '../errors.js'
 import type { DeskItem, TransactionView } from './desk-items.js'
 import type { ChainLink } from './link.js'
 
-export async function* transactions(link: ChainLink, limit: number, signal: AbortSignal): AsyncGenerator<DeskItem> {
+export async function* transactions(
+  link: ChainLink,
+  limit: number,
+  signal: AbortSignal,
+): AsyncGenerator<DeskItem, void, void> {
   const { client, rpc, outbox } = link
   const own = new Map(outbox.list().map((entry) => [entry.signature, entry]))
   let landed: readonly LandedSignature[] = []

@@ -52,7 +52,7 @@ export class Desk {
   }
 
   /** Throws `DeskError`s, what the chain throws, and `STORE_*`. */
-  async *run(raw: unknown, signal: AbortSignal): AsyncGenerator<DeskItem> {
+  async *run(raw: unknown, signal: AbortSignal): AsyncGenerator<DeskItem, void, void> {
     const request = parseDeskRequest(raw)
     switch (request.op) {
       case 'earnings':
@@ -89,7 +89,7 @@ export class Desk {
   async *#earnings(
     { since, by }: Extract<DeskRequest, { op: 'earnings' }>,
     signal: AbortSignal,
-  ): AsyncGenerator<DeskItem> {
+  ): AsyncGenerator<DeskItem, void, void> {
     const { credit, chain, nameOf, now } = this.#parts
     const [store, book] = await Promise.all([this.#parts.store(), this.#parts.book()])
     for await (const progress of book.catchUp(store, signal)) yield { progress }
@@ -107,7 +107,7 @@ export class Desk {
     yield { earnings: { ...sums, chain: paidOut, credit: credit === null ? null : creditOf(store) } }
   }
 
-  async *#channels(): AsyncGenerator<DeskItem> {
+  async *#channels(): AsyncGenerator<DeskItem, void, void> {
     const { credit, chain } = this.#parts
     if (!chain) {
       if (credit === null) throw DeskError.NO_CHAIN(this.#parts.withoutChain)
@@ -119,7 +119,7 @@ export class Desk {
     for (const found of await channelsOf(link)) yield { channel: rowOf(found, vouchers, await other(found)) }
   }
 
-  async *#close(given: string | null, signal: AbortSignal): AsyncGenerator<DeskItem> {
+  async *#close(given: string | null, signal: AbortSignal): AsyncGenerator<DeskItem, void, void> {
     const [link, { vouchers }] = await this.#linked()
     const channels = await channelsOf(link)
     const wanted = given === null ? channels.filter(({ direction }) => direction === 'out') : [named(channels, given)]
@@ -130,7 +130,7 @@ export class Desk {
     }
   }
 
-  async *#topUp({ channel, amount, id }: Extract<DeskRequest, { op: 'top-up' }>): AsyncGenerator<DeskItem> {
+  async *#topUp({ channel, amount, id }: Extract<DeskRequest, { op: 'top-up' }>): AsyncGenerator<DeskItem, void, void> {
     const link = await this.#chain().link()
     const found = named(await link.channelsFrom(), channel)
     if (!link.outbox.get(`top-up/${id}`)) await assertPays(link, amount, LAMPORTS_PER_SIGNATURE)
@@ -149,7 +149,7 @@ export class Desk {
     }
   }
 
-  async *#settle(given: string | null): AsyncGenerator<DeskItem> {
+  async *#settle(given: string | null): AsyncGenerator<DeskItem, void, void> {
     const [link, { vouchers }] = await this.#linked()
     const channels = await link.channelsTo()
     const wanted = given === null ? channels : [named(channels, given)]
