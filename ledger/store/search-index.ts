@@ -53,8 +53,11 @@ export class SearchIndex {
     this.#postings = new Postings(bee)
   }
 
-  /** Reads what is indexed and then the rest of the log, from the last whole segment to `length`. */
-  static async open(bee: Hyperbee, length: number, read: Read): Promise<SearchIndex> {
+  /**
+   * Reads what is indexed and then the rest of the log, from the last whole segment to `length`. `held`: so many of the
+   * newest may stay in memory until something is appended, so that opening after a crash does not wait for them.
+   */
+  static async open(bee: Hyperbee, length: number, read: Read, held = 0): Promise<SearchIndex> {
     await bee.ready()
     const index = new SearchIndex(bee)
     const range = { gte: keyAt(TOTALS, 0), lte: keyAt(TOTALS, MAX_SEGMENT) }
@@ -65,7 +68,7 @@ export class SearchIndex {
     for (let at = index.#segments * SEGMENT; at < length; at += SEGMENT) {
       const positions = Array.from({ length: Math.min(SEGMENT, length - at) }, (_, i) => at + i)
       index.add(await Promise.all(positions.map(read)))
-      await index.settle()
+      if (length - index.#segments * SEGMENT > held) await index.settle()
     }
     return index
   }
