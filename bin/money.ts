@@ -47,6 +47,7 @@ export function lamportsFrom(what: string, given: string): NonNullable<ReturnTyp
   )
 }
 
-function trimmed(lamports: string | bigint): string {
+/** SOL without its unit and without trailing zeros. */
+export function trimmed(lamports: string | bigint): string {
   return sol(lamports).replace(/\.?0+$/, '')
 }

@@ -10,21 +10,25 @@ import type { AskDesk } from '../desk-source.js'
 import { EXIT } from '../exit-codes.js'
 import { FileOutput } from '../file-output.js'
 import { clock } from '../history-text.js'
-import { both, lamportsFrom, short } from '../money.js'
+import { both, lamportsFrom, short, trimmed } from '../money.js'
 import { renderTable } from '../table.js'
 import type { Column } from '../table.js'
 import { duration, plural } from '../words.js'
 
 const SHORT = 12
+/** Characters of the other side's key. */
+const WHO = 10
 
 export function define(command: Command): void {
   payingSettings(command.usage('[command]').argument('[command]')).addHelpText(
     'after',
     `
-A channel holds a payer's deposit for one provider. PAID is what the payer's
-newest voucher promises, SETTLED what the provider has collected of it, LEFT
-what is promised to nobody. A node opens, settles and closes channels by
-itself; these commands do it now. Channels are named by their first characters.
+A channel holds a payer's deposit for one provider: "to" a provider that this
+node pays, or "from" a payer that pays this node. PAID is what the payer's
+newest voucher promises, SETTLED what the provider has collected of it,
+UNCLAIMED the rest of that. Amounts are in SOL (--json: lamports). A node opens,
+settles and closes channels by itself; these commands do it now. Channels are
+named by their first characters.
 
 Closing: the provider has the grace of the channel to collect what it was
 promised; the rest then comes back. On a channel that pays this node, close
@@ -91,13 +95,14 @@ async function list({ io, json }: CommandCall, ask: AskDesk): Promise<number> {
 
 const COLUMNS: readonly Column<ChannelRow>[] = [
   { title: 'CHANNEL', cell: ({ channel }) => channel.slice(0, SHORT) },
-  { title: 'THIS NODE', cell: ({ direction }) => (direction === 'out' ? 'pays' : 'is paid by') },
-  { title: 'WHOM', shrinkTo: 8, cell: ({ counterparty }) => counterparty.slice(0, SHORT) },
-  { title: 'DEPOSIT', align: 'right', cell: ({ deposit }) => short(deposit) },
-  { title: 'PAID', align: 'right', cell: ({ paid }) => short(paid) },
-  { title: 'SETTLED', align: 'right', cell: ({ settled, state }) => (state === 'credit' ? '-' : short(settled)) },
-  { title: 'UNCLAIMED', align: 'right', cell: ({ unclaimed }) => short(unclaimed) },
-  { title: 'LEFT', align: 'right', cell: ({ left }) => short(left) },
+  {
+    title: 'WITH',
+    cell: ({ direction, counterparty }) => `${direction === 'out' ? 'to' : 'from'} ${counterparty.slice(0, WHO)}`,
+  },
+  { title: 'DEPOSIT', align: 'right', cell: ({ deposit }) => trimmed(deposit) },
+  { title: 'PAID', align: 'right', cell: ({ paid }) => trimmed(paid) },
+  { title: 'SETTLED', align: 'right', cell: ({ settled, state }) => (state === 'credit' ? '-' : trimmed(settled)) },
+  { title: 'UNCLAIMED', align: 'right', cell: ({ unclaimed }) => trimmed(unclaimed) },
   { title: 'STATE', cell: ({ state, closesAt }) => `${state}${closesAt === null ? '' : `, ${until(closesAt)}`}` },
 ]
 

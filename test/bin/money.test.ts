@@ -97,7 +97,7 @@ test('a wallet is filled, pays, settles, is watched over and emptied, and every 
   const paid = BigInt(channel['paid'] ?? 0)
   assert.ok(paid > 200_000n)
   const table = await text('channels', 'list', ...seller)
-  assert.match(table, new RegExp(`^CHANNEL .*UNCLAIMED.*\\n${channel['channel']?.slice(0, 12)} +is paid by `))
+  assert.match(table, new RegExp(`^CHANNEL .*UNCLAIMED.*\\n${channel['channel']?.slice(0, 12)} +from `))
   const owed = (await json<Wallet>('wallet', ...seller)).owed
   assert.equal(owed, channel['paid'])
   assert.match(
