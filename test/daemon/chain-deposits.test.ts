@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addressOf } from '../../daemon/chain/link.js'
 import { lamports } from '../../ledger/amount.js'
-import { chainScene, DEPOSIT, SOL } from '../helpers/chain-scene.js'
+import { chainScene, DEPOSIT, HOUR, SOL } from '../helpers/chain-scene.js'
 
 const SIGNATURE = 5_000n
 
@@ -22,11 +22,15 @@ test('a channel is opened once, also by a process that died over it', async (t) 
 
 test('two that ask at the same time get one channel, and so does one that reads the chain before it lands', async (t) => {
   const { node, payer, provider } = await chainScene(t)
+  const { channelsFrom: read } = payer.link
+  let looks = 0
+  payer.link.channelsFrom = () => (looks++, read())
   const [one, two] = await Promise.all([
     payer.channels.outgoing(node.publicKey),
     payer.channels.outgoing(node.publicKey),
   ])
   assert.deepEqual(one.channel, two.channel)
+  assert.equal(looks, 1)
   // What the chain showed before the opening landed, while the outbox knows already that it is final.
   const late = await payer.restart()
   const { channelsFrom } = late.link
@@ -106,12 +110,41 @@ test('a provider sees the larger deposit, and a channel that is being closed is 
   await promise(payer, channel, DEPOSIT)
   await payer.channels.outgoing(node.publicKey)
   assert.equal((await provider.channels.incoming(channel))?.deposit, 2n * DEPOSIT)
+  const before = await payer.link.channelsFrom()
   await payer.link.client.requestClose(addressOf(channel))
+  const { channelsFrom } = payer.link
+  // A node that is behind still shows it as open.
+  payer.link.channelsFrom = () => Promise.resolve(before)
   const other = await payer.channels.outgoing(node.publicKey)
   assert.notDeepEqual(other.channel, channel)
+  payer.link.channelsFrom = channelsFrom
+  assert.deepEqual((await payer.channels.outgoing(node.publicKey)).channel, other.channel)
   assert.ok(payer.deposits.leave(addressOf(other.channel)))
   const third = await payer.channels.outgoing(node.publicKey)
   assert.notDeepEqual(third.channel, other.channel)
   payer.deposits.comeBack(addressOf(other.channel))
   assert.ok(payer.balance() > SOL - 6n * DEPOSIT)
+})
+
+test('what is under way on a channel counts as gone, and what no deposit can hold is not tried', async (t) => {
+  const { node, payer } = await chainScene(t)
+  const first = await payer.channels.outgoing(node.publicKey)
+  const need = (taken: bigint, more: bigint): Parameters<typeof payer.channels.outgoing>[1] => ({
+    taken: lamports(taken),
+    more: lamports(more),
+  })
+  assert.deepEqual(await payer.channels.outgoing(node.publicKey, need(0n, DEPOSIT)), first)
+  assert.deepEqual(await payer.channels.outgoing(node.publicKey, need(0n, DEPOSIT + 1n)), first)
+  assert.deepEqual(await payer.channels.outgoing(node.publicKey, need(DEPOSIT - 5n, 5n)), {
+    ...first,
+    deposit: 2n * DEPOSIT - 5n,
+  })
+})
+
+test('a channel with a shorter grace than is set now is left: a provider may have refused it for that', async (t) => {
+  const { node, payer, provider, signer } = await chainScene(t)
+  const short = { provider: provider.link.client.provider, signer: signer.publicKey, model: new Uint8Array(32) }
+  const terms = { ...short, deposit: lamports(DEPOSIT), grace: HOUR }
+  const { channel } = await payer.link.client.open(terms, 'by hand')
+  assert.notEqual(addressOf((await payer.channels.outgoing(node.publicKey)).channel), channel)
 })

@@ -6,6 +6,7 @@ import { payersStep, providersStep } from '../../daemon/chain/keeping.js'
 import type { ChannelPhase } from '../../daemon/chain/keeping.js'
 import { addressOf } from '../../daemon/chain/link.js'
 import { lamports } from '../../ledger/amount.js'
+import { entries, fill } from '../ledger/entries.js'
 import { chainScene, HOUR, SOL } from '../helpers/chain-scene.js'
 import type { Side } from '../helpers/chain-scene.js'
 
@@ -74,6 +75,7 @@ test('a provider finishes what is closing, settled, at rest and worth a signatur
       const due = one.phase === 'closing' && !one.busy && !one.settling && one.settled > SIGNATURE
       assert.equal(providersStep(one), due ? 'finish' : 'keep')
     }),
+    { numRuns: 3_000 },
   )
 })
 
@@ -168,4 +170,62 @@ test('with an idle time of zero nothing is closed, and what somebody else closes
   wait(24n * HOUR)
   await payer.keeper.run()
   assert.equal(payer.balance(), SOL - 3n * SIGNATURE)
+})
+
+test('a payer that finishes a young channel itself takes its rent with a second step', async (t) => {
+  const { node, payer, wait, within } = await chainScene(t, { grace: 60n, leastGrace: 60n })
+  const { channel } = await payer.channels.outgoing(node.publicKey)
+  const { lamports: whole, account } = (await payer.link.client.channel(addressOf(channel))) ?? {}
+  await payer.link.client.requestClose(addressOf(channel))
+  wait(60n)
+  await payer.keeper.run()
+  assert.equal(within(channel), (whole ?? 0n) - (account?.deposit ?? 0n), 'the rent')
+  const later = await payer.restart()
+  wait(1n)
+  await later.keeper.run()
+  assert.equal(within(channel), 0n)
+  assert.equal(later.balance(), SOL - 4n * SIGNATURE)
+})
+
+test('a channel counts as used when it was paid on, also in an earlier life, and when it was handed out', async (t) => {
+  const { node, payer, now, wait } = await chainScene(t)
+  const { channel } = await payer.channels.outgoing(node.publicKey)
+  const phase = async (): Promise<number | undefined> =>
+    (await payer.link.client.channel(addressOf(channel)))?.account.phase
+  wait(11n * HOUR)
+  await payer.channels.outgoing(node.publicKey)
+  wait(11n * HOUR)
+  await payer.keeper.run()
+  assert.equal(await phase(), 0)
+  const times = { asked: now(), firstToken: null, done: now() }
+  await fill(
+    payer.store,
+    entries('consumer', () => ({ channel, times })),
+    1,
+  )
+  const later = await payer.restart()
+  wait(12n * HOUR - 1n)
+  await later.keeper.run()
+  assert.equal((await later.link.client.channel(addressOf(channel)))?.account.phase, 0)
+  wait(1n)
+  await later.keeper.run()
+  assert.equal((await later.link.client.channel(addressOf(channel)))?.account.phase, 1)
+})
+
+test('nothing is closed while somebody looks for a channel to pay on', async (t) => {
+  const { node, payer, wait } = await chainScene(t)
+  const { channel } = await payer.channels.outgoing(node.publicKey)
+  wait(13n * HOUR)
+  const { providerOf } = payer.link
+  let go: () => void = () => undefined
+  const held = new Promise<void>((resolve) => (go = resolve))
+  payer.link.providerOf = async (key) => {
+    await held
+    return providerOf(key)
+  }
+  const looking = payer.channels.outgoing(node.publicKey)
+  await payer.keeper.run()
+  go()
+  assert.deepEqual((await looking).channel, channel)
+  assert.equal((await payer.link.client.channel(addressOf(channel)))?.account.phase, 0)
 })

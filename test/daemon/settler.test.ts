@@ -43,7 +43,7 @@ test('a payer that asks to close is seen, also after a restart: settled, then fi
 })
 
 test('a channel is not finished early while an answer on it runs, nor for somebody who paid less than that costs', async (t) => {
-  const { node, provider, payer, hold, serving, within } = await chainScene(t)
+  const { node, provider, payer, hold, serving, settled } = await chainScene(t)
   const { channel } = await payer.channels.outgoing(node.publicKey)
   const [name, address] = [Buffer.from(channel).toString('hex'), addressOf(channel)]
   await payer.link.client.requestClose(address)
@@ -55,13 +55,15 @@ test('a channel is not finished early while an answer on it runs, nor for somebo
   await hold(provider, channel, 30_000n)
   await provider.settler.run()
   await provider.settler.run()
-  assert.notEqual(within(channel), 0n)
+  const phase = async (): Promise<number | undefined> => (await provider.link.client.channel(address))?.account.phase
+  assert.equal(await phase(), 1)
   await hold(provider, channel, 60_000n)
   serving.delete(name)
   await provider.settler.run()
-  assert.notEqual(within(channel), 0n, 'what came meanwhile is settled first')
+  assert.equal(await phase(), 1, 'what came meanwhile is settled first')
+  assert.equal(await settled(channel), 60_000n)
   await provider.settler.run()
-  assert.equal((await provider.link.client.channel(address))?.account.phase, 2, 'it is young, so its address stays')
+  assert.equal(await phase(), 2, 'it is young, so its address stays')
 })
 
 test('the newest checkpoint goes to the chain with a settlement, and one that is behind does not stand in the way', async (t) => {
@@ -79,6 +81,9 @@ test('the newest checkpoint goes to the chain with a settlement, and one that is
   assert.equal(anchored?.logLength, 4n)
   assert.deepEqual(Buffer.from(anchored.treeHash), Buffer.from(signed?.checkpoint.treeHash ?? []))
   assert.deepEqual(Buffer.from(anchored.log), Buffer.from(provider.store.keys.log))
+  await hold(provider, channel, 50_100n)
+  await provider.settler.run(true)
+  assert.deepEqual(await provider.store.latestCheckpoint(), signed, 'the log has not grown')
   // The chain knows a longer log of the same key: this folder has lost some of it.
   const other = { log: provider.store.keys.log, treeHash: randomBytes(32), length: 100n }
   const claim = await provider.link.client.channel(addressOf(channel))
@@ -141,4 +146,23 @@ test('what cannot be enforced is refused: another provider, a short grace, no ch
   await assert.rejects(payer.channels.incoming(channel), { code: 'PAYMENT_REQUIRED', message: /no such channel/ })
   await assert.rejects(provider.channels.incoming(randomBytes(32)), { code: 'PAYMENT_REQUIRED', message: /no such/ })
   await assert.rejects(payer.channels.outgoing(randomBytes(32)), { code: 'NO_MEANS', message: /not registered/ })
+})
+
+test('no channel is finished before its settlement is final: a fork could take the one and leave the other', async (t) => {
+  const { node, provider, payer, hold, within, settled, wait } = await chainScene(t)
+  const { channel } = await payer.channels.outgoing(node.publicKey)
+  await hold(provider, channel, 50_000n)
+  await payer.link.client.requestClose(addressOf(channel))
+  wait(HOUR)
+  await provider.settler.run()
+  assert.equal(await settled(channel), 50_000n)
+  const { outbox } = provider.link
+  const list = outbox.list.bind(outbox)
+  const late = list().map((entry) => ({ ...entry, phase: 'confirmed' as const }))
+  outbox.list = () => late
+  await provider.settler.run()
+  outbox.list = list
+  assert.notEqual(within(channel), 0n)
+  await provider.settler.run()
+  assert.equal(within(channel), 0n)
 })

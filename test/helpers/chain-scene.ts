@@ -49,6 +49,8 @@ export interface ChainScene {
   readonly payer: Side
   /** Hex channels on which the provider is serving an answer. */
   readonly serving: Set<string>
+  /** Unix milliseconds. */
+  now(): number
   wait(seconds: bigint): void
   /** The provider takes a voucher. */
   hold(side: Side, channel: Uint8Array, cumulative: bigint): Promise<void>
@@ -152,6 +154,7 @@ export async function chainScene(t: TestContext, given: SceneSettings = {}): Pro
     provider,
     payer,
     serving,
+    now,
     wait: (seconds) => void (ms += Number(seconds) * 1000),
     async hold({ store }, channel, cumulative) {
       const signed = signVoucher({ channel, cumulative: lamports(cumulative), expiresAt: 0n }, signer.secretKey)
