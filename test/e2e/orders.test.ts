@@ -3,15 +3,16 @@ import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { openIdentity } from '../../daemon/identity.js'
+import { networkId, openIdentity } from '../../daemon/identity.js'
 import type { ChainSettings } from '../../daemon/node-options.js'
-import { bytesOf } from '../../daemon/chain/link.js'
+import { bytesOf, openLink } from '../../daemon/chain/link.js'
 import { ceilToLamports, lamports, microLamports } from '../../ledger/amount.js'
 import { EMBEDDED_PROGRAM, startSwarmdChain } from '../../ledger/chain/embedded/swarmd-chain.js'
 import { CHANNEL, CONFIG, ORDER, PROVIDER } from '../../ledger/chain/layout/accounts.js'
 import type { OrderAccount } from '../../ledger/chain/layout/accounts.js'
 import { cost, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
+import { HostilePeer } from '../helpers/hostile-peer.js'
 import { chat, nodes, until } from '../helpers/nodes.js'
 import type { Nodes } from '../helpers/nodes.js'
 
@@ -96,3 +97,93 @@ test('an answer paid by an order: what was paid is received, fees, remainder and
   assert.deepEqual(ours?.transaction, theirs?.transaction, 'both have signed the receipt')
   assert.equal(ceilToLamports(microLamports(ours?.transaction.statement.cost ?? 0n)), paid)
 })
+
+test('a caller chooses an order for one request; a wallet without a deposit takes orders by itself', async (t) => {
+  const { net, settings, wallet, balance, accounts, orders } = await sceneOf(t)
+  await wallet('provider')
+  const buyer = await wallet('thrifty', 8_000_000n)
+  await net.provider('provider', { prices: PRICES, chain: settings })
+  await until(() => accounts(PROVIDER.kind).length === 1)
+  const thrifty = await net.consumer('thrifty', { chain: settings })
+  const { status, body } = await chat(thrifty, 'hello there', { max_tokens: 10 })
+  assert.equal(status, 200, body)
+  await until(() => orders().length === 0)
+  assert.deepEqual(accounts(CHANNEL.kind), [])
+  assert.equal(balance(buyer), 8_000_000n - costOf(10) - 2n * SIGNATURE)
+  const dear = await chat(thrifty, 'hello there', { max_tokens: 10, provider: { pay: 'order', max_cost: 100 } })
+  assert.equal(dear.status, 402, dear.body)
+  assert.match(dear.body, /cost_limit/)
+  const proud = await chat(thrifty, 'hello there', { provider: { pay: 'order', min_reputation: '999999999' } })
+  assert.equal(proud.status, 402, proud.body)
+  assert.match(proud.body, /earned/)
+  const odd = await chat(thrifty, 'hello there', { provider: { pay: 'cash' } })
+  assert.equal(odd.status, 400, odd.body)
+  const held = await chat(thrifty, 'hello there', { max_tokens: 10, provider: { pay: 'channel' } })
+  assert.equal(held.status, 402, held.body)
+  assert.match(held.body, /deposit/)
+})
+
+test('of two providers that may take an order the first is lost before it does: the second takes the same one', async (t) => {
+  const { net, settings, wallet, balance, accounts, orders } = await sceneOf(t)
+  const buyer = await wallet('consumer')
+  await wallet('provider')
+  const good = await net.provider('provider', { prices: PRICES, chain: settings })
+  const { publicKey } = openIdentity(net.folder('provider')).node()
+  const model = good.snapshot().models[0] ?? assert.fail()
+  const genesis = bytesOf(await genesisOf(settings))
+  const liar = new HostilePeer(net.bootstrap, networkId('test', genesis), {
+    modelRoot: Buffer.from(model.root, 'hex'),
+    modelName: model.id,
+    prices: PRICES,
+    features: ['chat', 'completion', 'mock'],
+  })
+  t.after(() => liar.close())
+  await liar.announce()
+  const folder = net.folder('liar')
+  await mkdir(folder, { recursive: true })
+  const keys = openIdentity(folder).wallet()
+  await wallet('liar')
+  const link = await openLink({ dataDir: folder, settings, genesis, wallet: keys, now: Date.now })
+  t.after(() => link.outbox.close())
+  await link.client.register(liar.keyPair, liar.box.publicKey, link.client.address, '1')
+  await until(() => accounts(PROVIDER.kind).length === 2)
+  // Says yes to the ask, and is gone; the other provider may connect as well.
+  const lost = Promise.any(
+    [1, 2, 3].map(async () => {
+      const { line, ask } = await liar.asked()
+      line.say('answer', { kind: 'accepted', id: ask.id, queuePosition: 0 })
+      line.stream.destroy()
+      return ask.payment
+    }),
+  )
+  const consumer = await net.consumer('consumer', { chain: settings }, 2)
+  const wished = [liar.keyPair.publicKey, publicKey].map((key) => Buffer.from(key).toString('hex'))
+  const answer = chat(consumer, 'hello there', { max_tokens: 10, provider: { pay: 'order', order: wished } })
+  const shown = await lost
+  const { status, body } = await answer
+  assert.equal(status, 200, body)
+  await until(() => orders().length === 0)
+  assert.equal(balance(buyer), SOL - costOf(10) - 2n * SIGNATURE, 'one order was opened, and one answer paid')
+  await consumer.close()
+  const [entry] = await net.entries('consumer')
+  assert.ok(shown?.kind === 'order')
+  assert.deepEqual(Buffer.from(shown.order), Buffer.from(entry?.transaction.statement.channel ?? []))
+})
+
+test('without a chain there is nothing to publish an order on', async (t) => {
+  const net = await nodes(t)
+  await net.provider('provider', { prices: PRICES, credit: SOL })
+  const consumer = await net.consumer('consumer', { credit: SOL })
+  const { status, body } = await chat(consumer, 'hello there', { max_tokens: 5, ...ORDERED })
+  assert.equal(status, 402, body)
+  assert.match(body, /chain/)
+})
+
+async function genesisOf({ urls }: ChainSettings): Promise<string> {
+  const response = await fetch(urls[0] ?? '', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'getGenesisHash' }),
+  })
+  return String(((await response.json()) as { readonly result: unknown }).result)
+}

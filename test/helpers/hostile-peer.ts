@@ -18,7 +18,7 @@ import type { Ask } from '../../swarm/wire/ask.js'
 import { decode, encode } from '../../swarm/wire/codec.js'
 import type { WireMessage } from '../../swarm/wire/codec.js'
 import type { Envelope } from '../../swarm/wire/offer.js'
-import { modelTopic } from '../../swarm/topics.js'
+import { lobbyTopic, modelTopic } from '../../swarm/topics.js'
 import { NETWORK, terms } from './loopback-swarm.js'
 
 export type Name = keyof typeof MESSAGES
@@ -152,10 +152,10 @@ export class HostilePeer {
     await this.#swarm.listen()
   }
 
-  /** Is found under its model's topic, as a daemon looks for it. */
+  /** Is found under its model's topic and in the lobby, as a daemon looks for it. */
   async announce(): Promise<void> {
-    const topic = modelTopic(this.network, this.offer.modelRoot, null)
-    await this.#swarm.join(topic, { client: false, server: true }).flushed()
+    const topics = [modelTopic(this.network, this.offer.modelRoot, null), lobbyTopic(this.network, null)]
+    await Promise.all(topics.map((topic) => this.#swarm.join(topic, { client: false, server: true }).flushed()))
   }
 
   /** Connects; null when the other side does not let it in. */
