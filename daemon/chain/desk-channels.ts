@@ -55,7 +55,8 @@ export function restOf({ phase, deposit, settled }: ChannelAccount): bigint {
 /** What a provider's best voucher is worth above what is settled. */
 export function unclaimedOf({ address, account }: Found<ChannelAccount>, vouchers: Vouchers): bigint {
   if (account.phase === CHANNEL_PHASE.ended) return 0n
-  return above(vouchers.held(bytesOf(address))?.voucher.cumulative ?? NO_LAMPORTS, account)
+  const best = vouchers.claimable(bytesOf(address), account.deposit)
+  return above(best?.voucher.cumulative ?? NO_LAMPORTS, account)
 }
 
 /** What this wallet has promised above what is settled. */

@@ -23,7 +23,7 @@ export async function settleNow(
   const worth = channels.filter((channel) => unclaimedOf(channel, vouchers) > settlementFee(1))
   const rest = channels.filter((channel) => !worth.includes(channel) && unclaimedOf(channel, vouchers) > 0n)
   const claims = worth.flatMap((channel): Claim[] => {
-    const signed = vouchers.held(bytesOf(channel.address))
+    const signed = vouchers.claimable(bytesOf(channel.address), channel.account.deposit)
     return signed ? [{ channel, signed }] : []
   })
   const entries = []

@@ -72,7 +72,7 @@ export class Settler {
     const { address, account } = channel
     const id = bytesOf(address)
     const phase = phaseOf(account)
-    const signed = vouchers.held(id)
+    const signed = vouchers.claimable(id, account.deposit)
     if (phase === 'ended' || !signed || !b4a.equals(signed.voucher.channel, id)) return []
     const seconds = BigInt(Math.floor(this.#options.now() / 1000))
     const { cumulative, expiresAt } = signed.voucher

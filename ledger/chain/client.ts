@@ -172,7 +172,8 @@ export class ChainClient {
       const sums = batch.map(({ channel, signed }) => `${channel.address}:${signed.voucher.cumulative}`)
       const id = `settle/${toBase58(batch[0]?.signed.signature ?? new Uint8Array(64))}/${batch.length}`
       const purpose = { what: 'settle', vouchers: sums.join(' ') }
-      entries.push(await this.#perform(id, purpose, build(batch, entries.length === 0)))
+      // The claims are above what the chain has settled, whatever it was said to have done before.
+      entries.push(await this.#perform(id, purpose, build(batch, entries.length === 0), [], true))
     }
     return entries
   }
@@ -215,8 +216,9 @@ export class ChainClient {
     purpose: Readonly<Record<string, string>>,
     instructions: readonly TransactionInstruction[],
     signers: readonly KeyPair[] = [],
+    again = false,
   ): Promise<OutboxEntry> {
-    return this.#transactor.perform({ id, purpose, instructions, payer: this.#wallet, signers })
+    return this.#transactor.perform({ id, purpose, instructions, payer: this.#wallet, signers, again })
   }
 }
 

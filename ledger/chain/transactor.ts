@@ -27,6 +27,8 @@ export interface Order {
   readonly payer: KeyPair
   /** Further signers. */
   readonly signers?: readonly KeyPair[]
+  /** Made anew where the outbox has it as final: the chain does not show it, so a node has lied, and twice does no harm. */
+  readonly again?: boolean
 }
 
 export interface TransactorOptions {
@@ -57,15 +59,22 @@ export class Transactor {
 
   /**
    * Rehearses and signs; durable when it resolves. Throws `TX_REJECTED`, `INSUFFICIENT_FUNDS`: then nothing was signed.
-   * An order whose id is in the outbox already is not prepared again, unless that one has failed.
+   * An order whose id is in the outbox already is not prepared again, unless that one has failed (or see `again`).
    */
   async prepare(order: Order): Promise<OutboxEntry> {
     const known = this.#outbox.get(order.id)
-    if (known && known.phase !== 'failed') return known
-    if (known) await this.#outbox.forget(order.id)
+    const over = known?.phase === 'failed' || (known?.phase === 'finalized' && order.again === true)
+    if (known && !over) return known
     const recent = await latestBlockhash(this.#rpc)
     const plain = compile(order.payer.publicKey, order.instructions, recent)
-    const { units } = await rehearse(this.#rpc, unsignedWire(plain))
+    let units: number
+    try {
+      units = (await rehearse(this.#rpc, unsignedWire(plain))).units
+    } catch (error) {
+      // The chain says that there is nothing left to do.
+      if (known?.phase === 'finalized' && error instanceof ChainError && error.code === 'TX_REJECTED') return known
+      throw error
+    }
     const priced = compile(
       order.payer.publicKey,
       [...(await this.#price(units, order.instructions)), ...order.instructions],
@@ -75,7 +84,8 @@ export class Transactor {
     const { id, purpose } = order
     // Somebody else may have prepared the same meanwhile: then that one counts.
     const raced = this.#outbox.get(id)
-    if (raced) return raced
+    if (raced && raced !== known) return raced
+    if (known) await this.#outbox.forget(id)
     const text = Buffer.from(wire).toString('base64')
     return this.#outbox.prepare({ id, purpose, signature, wire: text, lastValidBlockHeight })
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { bytesOf } from '../../daemon/chain/link.js'
 import { lamports } from '../../ledger/amount.js'
 import { toBase58 } from '../../ledger/chain/base58.js'
 import { outboxChain } from '../../ledger/chain/calls.js'
@@ -17,6 +18,7 @@ import { Transactor } from '../../ledger/chain/transactor.js'
 import { randomBytes, signingKeyPair } from '../../ledger/crypto.js'
 import type { KeyPair } from '../../ledger/crypto.js'
 import { Journal } from '../../ledger/store/journal.js'
+import { signVoucher } from '../../ledger/voucher.js'
 import { Random } from '../crash/random.js'
 import { ChainBooks } from '../helpers/chain-books.js'
 import { ForkingChain } from '../helpers/forking-chain.js'
@@ -185,17 +187,43 @@ for (const fault of EACH) {
 
 test('what was confirmed on a fork disappears with it, and is there again after it was sent again', async (t) => {
   const { chain, outbox, client, books, till } = await sceneOf(t)
-  const phase = (): string | undefined => outbox.get('transfer/once')?.phase
+  const phases: string[] = []
+  outbox.onChange(({ phase }) => phases.push(phase))
   await chain.fork()
   await client.transfer(toBase58(till.publicKey), lamports(1_234_567n), 'once')
-  assert.equal(phase(), 'confirmed')
   await chain.join(false)
   assert.equal(books.lost('till'), 0n)
-  await outbox.tick()
-  assert.equal(phase(), 'submitted')
-  while (phase() !== 'finalized') {
+  while (outbox.list().some(isOpen)) {
     await outbox.tick()
     await delay(TICK_MS)
   }
+  assert.deepEqual(phases, ['submitted', 'confirmed', 'submitted', 'confirmed', 'finalized'])
   assert.equal(books.lost('till'), -1_234_567n)
+})
+
+test('a settlement that a node has called final and that never was is made again; a payment is not', async (t) => {
+  const { chain, rpc, client, books, till } = await sceneOf(t)
+  const signer = signingKeyPair(randomBytes(32))
+  await client.register(signingKeyPair(randomBytes(32)), randomBytes(32), client.address, '1')
+  const terms = { provider: client.provider, signer: signer.publicKey, model: new Uint8Array(32), grace: 3_600n }
+  const { channel } = await client.open({ ...terms, deposit: lamports(9_000_000n) }, '1')
+  const settle = async (): Promise<unknown> => {
+    const found = await client.channel(channel)
+    assert.ok(found)
+    const voucher = { channel: bytesOf(channel), cumulative: lamports(7_000_001n), expiresAt: 0n }
+    return client.settle([{ channel: found, signed: signVoucher(voucher, signer.secretKey) }])
+  }
+  rpc.weather = { swallowed: 1_000, 'claims final': 1_000 }
+  await settle()
+  await client.transfer(toBase58(till.publicKey), lamports(1_234_567n), 'once')
+  const settled = (): bigint | undefined => books.channels()[0]?.account.settled
+  assert.equal(settled(), 0n)
+  rpc.weather = {}
+  await settle()
+  // Nobody can see on the chain that it was not made, and twice would be a second payment.
+  await client.transfer(toBase58(till.publicKey), lamports(1_234_567n), 'once')
+  await chain.main.durable()
+  assert.equal(settled(), 7_000_001n)
+  assert.equal(books.lost('till'), 0n)
+  assert.deepEqual(books.broken(), [])
 })

@@ -35,6 +35,42 @@ test('a consumer signs only what is higher than everything it has signed before,
   await again.close()
 })
 
+test('when a larger deposit is forked away, what the smaller one covers can still be claimed, over restarts', async (t) => {
+  const path = join(folderOf(t), 'vouchers')
+  let store = await VoucherStore.open(path)
+  const claimable = (deposit: bigint): bigint | null => {
+    return store.claimable(CHANNEL, lamports(deposit))?.voucher.cumulative ?? null
+  }
+  const take = (cumulative: bigint, deposit: bigint): Promise<unknown> =>
+    store.accept(signVoucher(voucher(cumulative), CONSUMER.secretKey), { ...RULE, deposit: lamports(deposit) })
+  await take(3n, 8n)
+  assert.deepEqual([claimable(8n), claimable(2n)], [3n, null])
+  await take(5n, 20n)
+  await take(7n, 20n)
+  assert.deepEqual([claimable(20n), claimable(8n)], [7n, 7n])
+  await take(12n, 20n)
+  await take(15n, 20n)
+  assert.deepEqual([claimable(20n), claimable(8n)], [15n, 7n])
+  await store.close()
+  store = await VoucherStore.open(path)
+  assert.deepEqual([claimable(20n), claimable(8n)], [15n, 7n])
+  await take(21n, 40n)
+  assert.deepEqual([claimable(40n), claimable(20n), claimable(8n)], [21n, 15n, null])
+  const other = filled(32, 1)
+  const rule = { ...RULE, channel: other, deposit: lamports(8n) }
+  await store.accept(signVoucher(voucher(6n, other), CONSUMER.secretKey), rule)
+  await store.close()
+  // Filled up while this side was away: what it was before is not known any more, what was held is.
+  store = await VoucherStore.open(path)
+  await store.accept(signVoucher(voucher(9n, other), CONSUMER.secretKey), { ...rule, deposit: lamports(20n) })
+  assert.equal(store.claimable(other, lamports(8n))?.voucher.cumulative, 6n)
+  await store.drop(CHANNEL)
+  await store.close()
+  store = await VoucherStore.open(path)
+  assert.deepEqual([claimable(40n), claimable(20n)], [null, null])
+  await store.close()
+})
+
 test('nothing is signed and nothing is taken before the disk has it', async (t) => {
   const path = join(folderOf(t), 'vouchers')
   const syncs: (() => void)[] = []
