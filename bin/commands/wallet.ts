@@ -97,11 +97,21 @@ const COLUMNS = [
   { title: 'LAMPORTS', align: 'right' as const, cell: ({ lamports }: Line) => grouped(lamports) },
 ]
 
-function rowsOf({ balance, deposits, promised, rent, owed, channelsOut, channelsIn }: WalletView): readonly Line[] {
+function rowsOf({
+  balance,
+  deposits,
+  promised,
+  orders,
+  rent,
+  owed,
+  channelsOut,
+  channelsIn,
+}: WalletView): readonly Line[] {
   return [
     { what: 'Balance', lamports: balance },
     ...(channelsOut === 0 ? [] : [{ what: `In deposits of ${plural(channelsOut, 'channel')}`, lamports: deposits }]),
     ...(promised === '0' ? [] : [{ what: '  of it promised to providers', lamports: promised }]),
+    ...(orders === '0' ? [] : [{ what: 'Locked for orders', lamports: orders }]),
     { what: 'Rent, comes back on closing', lamports: rent },
     ...(channelsIn === 0
       ? []
@@ -219,4 +229,8 @@ const WORDS: Readonly<Record<string, string>> = {
   offer: 'offer',
   'close-offer': 'offer closed',
   transfer: 'withdrawn',
+  'order-open': 'order published',
+  'order-lock': 'order taken',
+  'order-claim': 'order paid',
+  'order-refund': 'order refunded',
 }

@@ -12,6 +12,9 @@ export type DeskItem =
   | { readonly closed: Closing }
   | { readonly toppedUp: ToppedUp }
   | { readonly settled: Settlement }
+  | { readonly order: OrderRow }
+  | { readonly refund: Refund }
+  | { readonly ordered: OrderEnd }
   | { readonly voucher: VoucherLine }
   | { readonly earnings: EarningsView }
   | { readonly progress: { readonly done: number; readonly total: number } }
@@ -29,7 +32,9 @@ export interface WalletView {
   readonly deposits: string
   /** Of that: promised to providers by vouchers, who have not collected it yet. */
   readonly promised: string
-  /** Comes back when channels, offers and the registration are closed. */
+  /** Locked for orders that no provider has claimed. */
+  readonly orders: string
+  /** Comes back when channels, offers, orders and the registration are closed. */
   readonly rent: string
   /** Vouchers that payers gave this node and that are not settled, before fees. */
   readonly owed: string
@@ -120,6 +125,49 @@ export interface Closing {
   readonly cost: string
   readonly signature: string | null
   readonly note: string | null
+}
+
+export interface OrderRow {
+  readonly order: string
+  /** `out`: this node pays; `in`: this node has taken it. */
+  readonly direction: 'out' | 'in'
+  /** Hex root. */
+  readonly model: string
+  readonly maxCost: string
+  /** What its provider claimed; null before. */
+  readonly cost: string | null
+  readonly state: 'open' | 'locked' | 'claimed'
+  /** The deadline. */
+  readonly until: number
+  /** Comes back with the rest. */
+  readonly rent: string
+}
+
+export interface Refund {
+  readonly order: string
+  /** `waiting`: nobody has claimed it, and the deadline is not over. */
+  readonly did: 'refunded' | 'waiting'
+  readonly until: number
+  /** Rest and rent, to the wallet. */
+  readonly returned: string
+  /** Lamports of fees. */
+  readonly cost: string
+}
+
+/** What became of the order that an answer was paid by. */
+export interface OrderEnd {
+  readonly order: string
+  readonly maxCost: string
+  /** null: not claimed yet, or closed already. */
+  readonly cost: string | null
+  readonly state: OrderRow['state'] | 'closed'
+  readonly until: number
+  /** null once it is closed. */
+  readonly rent: string | null
+  /** Rest and rent; null while it is there, or taken back by another hand. */
+  readonly returned: string | null
+  /** Of this wallet's transactions for it so far. */
+  readonly fees: string
 }
 
 export interface ToppedUp {

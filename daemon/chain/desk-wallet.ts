@@ -5,10 +5,12 @@ import type { Lamports } from '../../ledger/amount.js'
 import { fromBase58 } from '../../ledger/chain/base58.js'
 import { accountOf, airdrop, balanceOf, outboxChain, rentFor } from '../../ledger/chain/calls.js'
 import type { ChainAccount } from '../../ledger/chain/calls.js'
+import { ORDER_PHASE } from '../../ledger/chain/layout/accounts.js'
 import { isKey } from '../../ledger/chain/layout/addresses.js'
 import type { OutboxEntry } from '../../ledger/chain/outbox-states.js'
 import { LAMPORTS_PER_SIGNATURE } from '../../ledger/chain/settle-policy.js'
 import { feeOf } from '../../ledger/chain/transaction-fee.js'
+import { ordersOfPayer } from '../../ledger/chain/order-readings.js'
 import { offersOfProvider } from '../../ledger/chain/readings.js'
 import type { LedgerStore } from '../../ledger/store/store.js'
 import { codeOf } from '../errors.js'
@@ -28,15 +30,18 @@ export async function walletView(
   { vouchers }: Pick<LedgerStore, 'vouchers'>,
 ): Promise<WalletView> {
   const { client, rpc, program } = link
-  const [balance, out, into, provider, offers] = await Promise.all([
+  const [balance, out, into, provider, offers, orders] = await Promise.all([
     client.balance(),
     link.channelsFrom(),
     link.channelsTo(),
     client.providerAt(client.provider),
     offersOfProvider(rpc, program, client.provider),
+    ordersOfPayer(rpc, program, client.address),
   ])
   const sum = <T>(list: readonly T[], of: (one: T) => bigint): bigint => list.reduce((all, one) => all + of(one), 0n)
   const rent = sum(out, rentOf) + (provider?.lamports ?? 0n) + sum(offers, ({ lamports: held }) => held)
+  const locked = ({ account }: (typeof orders)[number]): bigint =>
+    account.phase === ORDER_PHASE.claimed ? 0n : account.maxCost
   return {
     address: client.address,
     chain: genesis,
@@ -44,7 +49,8 @@ export async function walletView(
     balance: balance.toString(),
     deposits: sum(out, ({ account }) => restOf(account)).toString(),
     promised: sum(out, (channel) => promisedOf(channel, vouchers)).toString(),
-    rent: rent.toString(),
+    orders: sum(orders, locked).toString(),
+    rent: (rent + sum(orders, (order) => order.lamports - locked(order))).toString(),
     owed: sum(into, (channel) => unclaimedOf(channel, vouchers)).toString(),
     channelsOut: out.length,
     channelsIn: into.length,

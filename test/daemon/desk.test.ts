@@ -84,11 +84,25 @@ test('a wallet tells where every lamport is, and its parts add up', async (t) =>
   const { channel } = await payer.channels.outgoing(node.publicKey)
   await promise(payer, channel, 30_000n)
   await hold(provider, channel, 30_000n)
+  const terms = {
+    model: filled(32, 1),
+    requestHash: filled(32, 2),
+    minReputation: lamports(0n),
+    context: 0,
+    allowed: [],
+  }
+  const deadline = BigInt(NOW / 1000) + HOUR
+  await payer.link.orders.open({ ...terms, maxCost: lamports(70_000n), deadline }, '1')
   const wallet = (await buyer.ask({ op: 'wallet' })).of('wallet')
   assert.equal(wallet.address, payer.link.client.address)
   assert.equal(wallet.deposits, String(DEPOSIT))
   assert.equal(wallet.promised, '30000')
-  assert.equal(BigInt(wallet.balance) + BigInt(wallet.deposits) + BigInt(wallet.rent), before - FEE)
+  assert.equal(wallet.orders, '70000')
+  const parts = [wallet.balance, wallet.deposits, wallet.orders, wallet.rent].map(BigInt)
+  assert.equal(
+    parts.reduce((a, b) => a + b),
+    before - 2n * FEE,
+  )
   const theirs = (await (await deskOf(t, provider)).ask({ op: 'wallet' })).of('wallet')
   assert.deepEqual([theirs.owed, theirs.channelsIn, theirs.channelsOut], ['30000', 1, 0])
   // Two signatures to register; the account's lamports are rent.
