@@ -1,6 +1,6 @@
 /**
  * A provider in a process of its own, to be killed. Arguments: bootstrap port, network in hex, and
- * a seed in hex for one that comes back under the same key.
+ * a seed in hex for one that comes back under the same key. Tells its parent its key, then when it is in the middle of an answer.
  */
 import b4a from 'b4a'
 import { boxKeyPair, signingKeyPair } from '../../swarm/crypto.js'
@@ -16,6 +16,7 @@ async function recite(ask: IncomingAsk): Promise<void> {
   for (const [index, word] of words.entries()) {
     await new Promise((resolve) => setTimeout(resolve, 20))
     await ask.tokens({ index, tokens: [index], channel: 'text', text: `${word} `, positions: null })
+    if (index === 0) process.send?.('streaming')
   }
   ask.done('stop', null, { prompt: words.length, cached: 0, output: words.length, thought: 0 })
 }

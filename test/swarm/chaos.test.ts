@@ -22,6 +22,8 @@ import type { LoopbackSwarm } from '../helpers/loopback-swarm.js'
 
 const CONSUMERS = 10
 const REQUESTS = 8
+/** For a provider to be asked, before it dies unasked. */
+const PATIENCE_MS = 1500
 const MOST_REQUESTS = 20 * REQUESTS
 /** What the storm has to lead to, or it proves nothing. */
 const SHOWN = ['ENGINE_FAILED', 'PEER_LOST']
@@ -157,7 +159,12 @@ test('whatever becomes of the providers, every request ends, and nothing is left
       // Nobody notices the end of a provider that nobody knew.
       const known = (): boolean => consumers.some((consumer) => consumer.offers().some((offer) => hex(offer) === key))
       while (storm && !known()) await new Promise((resolve) => setTimeout(resolve, 20))
-      await new Promise((resolve) => setTimeout(resolve, 100 + 400 * random()))
+      // Most die in the middle of an answer; nobody may ask the others in time.
+      let streaming = false
+      child.once('message', () => (streaming = true))
+      for (let left = PATIENCE_MS; storm && !streaming && left > 0; left -= 20)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => setTimeout(resolve, 60 * random()))
       child.kill('SIGKILL')
       await once(child, 'exit')
     }
