@@ -86,7 +86,7 @@ export class Chain {
       sells: asks,
       objection: () => objection(settings, node.dataDir),
       wrongChain,
-      failed: (error) => void this.#failed(error),
+      failed: (error) => this.#failed(error),
       complain,
       now,
       turnMs: settings.turnMs,
@@ -140,12 +140,6 @@ export class Chain {
     return opening
   }
 
-  /** Its owner closes it: nothing further is served on it, and nothing further paid. */
-  readonly closing = (channel: Uint8Array): void => {
-    this.channels.close(channel)
-    this.#options.accounts().purse.retire(channel)
-  }
-
   /** Deposits come back by themselves. */
   async #keep(): Promise<void> {
     const { settings, store, accounts, now } = this.#options
@@ -153,7 +147,7 @@ export class Chain {
     if (this.#closed) return
     const { purse } = accounts()
     const { idle = 0n, turnMs = KEEP_MS } = settings
-    const failed = (error: unknown): void => void this.#failed(error)
+    const failed = (error: unknown): void => this.#failed(error)
     const keeper: Keeper = new Keeper({ link, store, deposits: this.#deposits, purse, idle, failed, now })
     // Who has no channel does not ask a chain about any.
     const turn = async (): Promise<void> => {
@@ -171,7 +165,7 @@ export class Chain {
     const { till } = accounts()
     const anchor = new Anchor({ client: link.client, store, secretKey: keys.secretKey })
     const closing = (channel: Uint8Array): void => this.channels.close(channel)
-    const failed = (error: unknown): void => void this.#failed(error)
+    const failed = (error: unknown): void => this.#failed(error)
     const settler = new Settler({ link, store, till, anchor, closing, failed, now })
     this.#settler = settler
     const turn = async (): Promise<void> => {

@@ -85,8 +85,8 @@ export class Purse {
   }
 
   #isLow(used: OutgoingAccount, needed: MicroLamports): boolean {
-    const { usedUp } = this.#options.channels
-    return usedUp !== undefined && (needed > used.left || usedUp.call(this.#options.channels, used.deposit, used.paid))
+    const { channels } = this.#options
+    return channels.usedUp !== undefined && (needed > used.left || channels.usedUp(used.deposit, used.paid))
   }
 
   /** Those that come meanwhile wait for the same. */

@@ -82,8 +82,11 @@ test('the newest checkpoint goes to the chain with a settlement, and one that is
   assert.deepEqual(Buffer.from(anchored.treeHash), Buffer.from(signed?.checkpoint.treeHash ?? []))
   assert.deepEqual(Buffer.from(anchored.log), Buffer.from(provider.store.keys.log))
   await hold(provider, channel, 50_100n)
+  const { store } = provider
+  const sign = store.checkpoint.bind(store)
+  store.checkpoint = () => assert.fail('the log has not grown')
   await provider.settler.run(true)
-  assert.deepEqual(await provider.store.latestCheckpoint(), signed, 'the log has not grown')
+  store.checkpoint = sign
   // The chain knows a longer log of the same key: this folder has lost some of it.
   const other = { log: provider.store.keys.log, treeHash: randomBytes(32), length: 100n }
   const claim = await provider.link.client.channel(addressOf(channel))
@@ -156,13 +159,16 @@ test('no channel is finished before its settlement is final: a fork could take t
   wait(HOUR)
   await provider.settler.run()
   assert.equal(await settled(channel), 50_000n)
-  const { outbox } = provider.link
-  const list = outbox.list.bind(outbox)
+  const { outbox, client } = provider.link
+  const [list, finish] = [outbox.list.bind(outbox), client.finish.bind(client)]
   const late = list().map((entry) => ({ ...entry, phase: 'confirmed' as const }))
+  let finished = 0
   outbox.list = () => late
+  client.finish = (found) => (finished++, Promise.resolve(late[0] ?? assert.fail(found.address)))
   await provider.settler.run()
-  outbox.list = list
-  assert.notEqual(within(channel), 0n)
+  Object.assign(outbox, { list })
+  Object.assign(client, { finish })
+  assert.equal(finished, 0)
   await provider.settler.run()
   assert.equal(within(channel), 0n)
 })

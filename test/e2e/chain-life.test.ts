@@ -1,6 +1,7 @@
 /** A channel's whole life between whole nodes on the embedded chain: opened, filled up, left, closed, and every lamport back. */
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { bytesOf } from '../../daemon/chain/link.js'
@@ -176,4 +177,25 @@ test('a chain that is silent at the very first start delays the network only', a
   assert.equal(consumer.snapshot().models.length, 0, 'it is on another chain')
   const friend = await net.consumer('friend', { chain: { ...settings, urls: [late.url] } })
   assert.equal((await chat(friend, 'hello there', { max_tokens: 4 })).status, 200)
+})
+
+test('a provider that has lost its ledger goes on with a channel that it has settled, and is paid for what it does now', async (t) => {
+  const { net, settings, wallet, channels } = await sceneOf(t)
+  await wallet('provider')
+  await wallet('consumer')
+  const first = await net.provider('provider', { prices: PRICES, chain: settings })
+  const consumer = await net.consumer('consumer', { chain: settings })
+  assert.equal((await chat(consumer, 'hello there', { max_tokens: 200 })).status, 200)
+  await first.close()
+  const before = channels()[0]?.settled ?? 0n
+  assert.ok(before > 0n)
+  await rm(join(net.folder('provider'), 'ledger'), { recursive: true })
+  const second = await net.provider('provider', { prices: PRICES, chain: settings })
+  await until(() => consumer.snapshot().models[0]?.providers === 1)
+  const { status, body } = await chat(consumer, 'hello there', { max_tokens: 100 })
+  assert.equal(status, 200, body)
+  await second.close()
+  const [channel, ...others] = channels()
+  assert.deepEqual(others, [])
+  assert.ok(channel && channel.settled > before + 100_000n, `${channel?.settled} after ${before}`)
 })
