@@ -36,6 +36,7 @@ export type Domain =
   | 'swarmd/1/token-root'
   | 'swarmd/1/checkpoint'
   | 'swarmd/1/earlier-key'
+  | 'swarmd/1/index-entry'
   | 'swarmd/1/journal'
   | 'swarmd/1/chain/blockhash'
   | 'swarmd/1/chain/treasury'

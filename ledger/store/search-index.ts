@@ -11,12 +11,9 @@ import { counterparty } from './entry.js'
 import type { Entry } from './entry.js'
 import {
   decodeTotals,
-  encodeBits,
-  encodeTotals,
   fits,
   idKey,
   keyAt,
-  listsOf,
   MAX_SEGMENT,
   nameIn,
   plus,
@@ -30,7 +27,9 @@ import {
   unpack,
 } from './index-keys.js'
 import type { Filter, Named, Totals } from './index-keys.js'
+import { indexHolds } from './index-check.js'
 import { Postings } from './postings.js'
+import { putsOf } from './segment.js'
 
 /** Did the last positions that were handed out hold anything that fits? */
 interface Probe {
@@ -76,6 +75,11 @@ export class SearchIndex {
   /** Positions known, whether in the bee or in memory. */
   get length(): number {
     return this.#segments * SEGMENT + this.#tail.length
+  }
+
+  /** Is the bee what the log makes of it? Reads both. `onProgress`: positions that were looked at. */
+  async holds(read: Read, onProgress: (done: number) => void, signal?: AbortSignal): Promise<boolean> {
+    return indexHolds({ bee: this.#bee, segments: this.#segments, read, onProgress, signal })
   }
 
   get totals(): Totals {
@@ -208,26 +212,12 @@ export class SearchIndex {
 
   /** Moves the oldest 64 of the tail into the bee: one batch, its keys in order, so its bytes depend on the log alone. */
   async #settleSegment(): Promise<void> {
-    const entries = this.#tail.slice(0, SEGMENT)
-    const settled = entries.reduce(plus, this.#settled)
-    const lists = new Map<string, bigint>()
-    const puts: (readonly [key: string, value: Uint8Array])[] = [
-      [hex(keyAt(TOTALS, this.#segments)), encodeTotals(settled)],
-    ]
-    entries.forEach((entry, i) => {
-      const { id } = entry.transaction.statement
-      puts.push([hex(idKey(id, this.#segments * SEGMENT + i)), b4a.alloc(0)])
-      for (const list of listsOf(entry)) {
-        const key = hex(keyAt(list, this.#segments))
-        lists.set(key, (lists.get(key) ?? 0n) | (1n << BigInt(i)))
-      }
-    })
-    for (const [key, bits] of lists) puts.push([key, encodeBits(bits)])
+    const { puts, totals } = putsOf(this.#tail.slice(0, SEGMENT), this.#segments, this.#settled)
     const batch = this.#bee.batch()
-    for (const [key, value] of puts.sort(([a], [b]) => (a < b ? -1 : 1))) await batch.put(b4a.from(key, 'hex'), value)
+    for (const [key, value] of puts) await batch.put(key, value)
     await batch.flush()
     this.#tail.splice(0, SEGMENT)
-    this.#settled = settled
+    this.#settled = totals
     this.#segments++
   }
 }

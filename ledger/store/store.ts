@@ -276,7 +276,7 @@ export class LedgerStore {
       signer,
       onProgress,
       signal,
-      indexIsSame: () => this.#indexIsSame(),
+      indexHolds: (onDone) => this.#indexed().holds((position) => this.#log.get(position), onDone, signal),
     })
   }
 
@@ -354,24 +354,6 @@ export class LedgerStore {
   async #openIndex(name: string, empty: boolean, held = 0): Promise<SearchIndex> {
     const bee = await this.#cores.bee(name, empty)
     return SearchIndex.open(bee, this.length, (position) => this.#log.get(position), held)
-  }
-
-  async #indexIsSame(): Promise<boolean> {
-    const ours = await this.#cores.bee('index', false)
-    const again = await this.#cores.bee('index-again', true)
-    await ours.ready()
-    const before = ours.core.length
-    await SearchIndex.open(again, this.#indexed().length, (position) => this.#log.get(position))
-    // Appends may go on meanwhile: the index only grows, so its beginning must be the rebuilt one.
-    const { length } = again.core
-    const same =
-      before <= length &&
-      length <= ours.core.length &&
-      (length === 0 || b4a.equals(await ours.core.treeHash(length), await again.core.treeHash()))
-    await again.core.truncate(0)
-    await again.close()
-    await ours.close()
-    return same
   }
 
   #indexed(): SearchIndex {

@@ -11,6 +11,7 @@ import { CHAIN_START, claim, isConsumerSigned, isProviderSigned } from '../../le
 import { Cores } from '../../ledger/store/cores.js'
 import { Forgotten } from '../../ledger/store/forgotten.js'
 import { TransactionLog } from '../../ledger/store/log.js'
+import { idKey } from '../../ledger/store/index-keys.js'
 import { LedgerStore } from '../../ledger/store/store.js'
 import type { NewEntry } from '../../ledger/store/log.js'
 import type { Draft } from './sample.js'
@@ -167,18 +168,84 @@ test('queries give the newest first, the same as looking at every transaction', 
   await store.close()
 })
 
+/** The index as it lies on the disk: its tree hash covers every byte. */
+async function indexOf<T>(folder: string, look: (bee: Awaited<ReturnType<Cores['bee']>>) => Promise<T>): Promise<T> {
+  const cores = await Cores.open(folder, PRIMARY)
+  const bee = await cores.bee('index', false)
+  await bee.ready()
+  const seen = await look(bee)
+  await bee.close()
+  await cores.close()
+  return seen
+}
+
+const bytesOf = (folder: string): Promise<Uint8Array> => indexOf(folder, (bee) => bee.core.treeHash())
+
+test('an index that says another thing than the log, more or less, is found by verification', async (t) => {
+  const folder = folderOf(t)
+  const store = await LedgerStore.open(folder, PRIMARY)
+  await fill(store, entries('provider', varied), 130)
+  await store.close()
+  const key = idKey(draft(3).id, 3)
+  const changes: readonly ((bee: Parameters<Parameters<typeof indexOf>[1]>[0]) => Promise<void>)[] = [
+    (bee) => bee.del(key),
+    (bee) => bee.put(key, filled(1, 1)),
+    (bee) => bee.put(idKey(draft(3).id, 4), filled(0, 0)),
+  ]
+  for (const change of changes) {
+    await indexOf(folder, change)
+    const changed = await LedgerStore.open(folder, PRIMARY)
+    const { faults } = await changed.verify(PROVIDER.publicKey)
+    assert.deepEqual(
+      faults.map(({ what }) => what),
+      ['index'],
+    )
+    await changed.rebuildIndex()
+    assert.deepEqual((await changed.verify(PROVIDER.publicKey)).faults, [])
+    await changed.close()
+  }
+})
+
+test('what a crash left without an index is found all the same, and indexed with the next append', async (t) => {
+  const folder = folderOf(t)
+  const filling = await LedgerStore.open(folder, PRIMARY)
+  await fill(filling, entries('provider', varied), 400)
+  await filling.close()
+  const whole = await bytesOf(folder)
+  await indexOf(folder, (bee) => bee.core.truncate(0))
+  const store = await LedgerStore.open(folder, PRIMARY)
+  assert.deepEqual(await store.find(draft(7).id), [7])
+  assert.equal((await store.query({}, 1000)).length, 400)
+  assert.equal(store.totals.transactions, 400)
+  assert.deepEqual((await store.verify(PROVIDER.publicKey)).faults, [])
+  await fill(store, entries('provider', varied), 1)
+  assert.deepEqual(await store.find(draft(7).id), [7])
+  await store.close()
+  assert.deepEqual(await bytesOf(folder), whole)
+})
+
 test('the index does not depend on how appends were grouped, and a rebuilt one has the same bytes', async (t) => {
-  const store = await LedgerStore.open(folderOf(t), PRIMARY)
-  const source = entries('provider', varied)
+  const [folder, other] = [folderOf(t), folderOf(t)]
+  const kept: NewEntry[] = []
+  const drawn = entries('provider', varied)
+  for (let n = 0; n < 143; n++) kept.push(drawn.next().value)
+  const source = (function* (): Generator<NewEntry, never> {
+    yield* kept
+    throw new Error('no more')
+  })()
+  const store = await LedgerStore.open(folder, PRIMARY)
   for (const count of [1, 70, 1, 1, 63, 2, 5]) await fill(store, source, count)
   assert.deepEqual((await store.verify(PROVIDER.publicKey)).faults, [])
   const before = await store.query({ model: MODELS[2] ?? filled(32, 0) }, 1000)
   await store.rebuildIndex()
   assert.deepEqual(await store.query({ model: MODELS[2] ?? filled(32, 0) }, 1000), before)
   assert.deepEqual((await store.verify(PROVIDER.publicKey)).faults, [])
-  await fill(store, source, 3)
-  assert.equal(store.totals.transactions, 146)
   await store.close()
+  const another = await LedgerStore.open(other, PRIMARY)
+  await Promise.all(kept.map((entry) => another.append(entry)))
+  assert.equal(another.totals.transactions, 143)
+  await another.close()
+  assert.deepEqual(await bytesOf(folder), await bytesOf(other))
 })
 
 test('a checkpoint signs length, tree hash and sums, and verification holds the log against it', async (t) => {
