@@ -16,6 +16,8 @@ export interface ChatQuestion {
   readonly model: string
   readonly messages: readonly ChatMessage[]
   readonly maxTokens: number | null
+  /** Wishes about providers and money, as the API takes them; absent = none. */
+  readonly provider?: Readonly<Record<string, unknown>>
 }
 
 export type ChatEvent =
@@ -95,13 +97,20 @@ interface Answer {
 }
 
 async function post({ baseUrl, key }: ChatEndpoint, question: ChatQuestion, signal: AbortSignal): Promise<Response> {
-  const { model, messages, maxTokens } = question
+  const { model, messages, maxTokens, provider } = question
   const limit = maxTokens === null ? {} : { max_completion_tokens: maxTokens }
   try {
     return await fetch(`${baseUrl}/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(key === null ? {} : { authorization: `Bearer ${key}` }) },
-      body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true }, ...limit }),
+      body: JSON.stringify({
+        model,
+        messages,
+        stream: true,
+        stream_options: { include_usage: true },
+        ...limit,
+        provider,
+      }),
       signal,
     })
   } catch (error) {

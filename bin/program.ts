@@ -64,6 +64,10 @@ const CATALOGUE: Readonly<Record<string, Entry>> = {
     summary: 'list, close and top up the channels that answers are paid through',
     load: () => import('./commands/channels.js'),
   },
+  order: {
+    summary: 'publish one question with the money for it, and take orders back',
+    load: () => import('./commands/order.js'),
+  },
   settle: { summary: 'collect now what payers have promised', load: () => import('./commands/settle.js') },
   price: { summary: 'show and set prices, or see what others ask', load: () => import('./commands/price.js') },
   watch: {

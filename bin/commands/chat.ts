@@ -1,23 +1,18 @@
 /** `swarmd chat`: a conversation in the terminal, or one question and its answer. */
 import type { Command } from 'commander'
 import { integer } from '../../daemon/config-kinds.js'
-import type { ControlClient } from '../../daemon/control/client.js'
-import type { ModelView, NodeSnapshot, PriceView } from '../../daemon/control/snapshot.js'
+import type { NodeSnapshot, PriceView } from '../../daemon/control/snapshot.js'
 import { DaemonError } from '../../daemon/errors.js'
-import { readApiKey } from '../../daemon/config-options.js'
 import { askChat } from '../chat-client.js'
-import type { ChatEndpoint } from '../chat-client.js'
+import { findEndpoint, pipedText } from '../chat-endpoint.js'
 import { AnswerPrinter } from '../chat-printer.js'
 import { converse } from '../chat-session.js'
 import { optionText } from '../command.js'
 import type { CommandCall } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { askBeforeChat } from '../deposit-consent.js'
-import { connectRunning, loadSettings } from '../running.js'
 
 const tokenLimit = integer(1, 16_777_216)
-const MAX_QUESTION_BYTES = 10 * 1_048_576
-const MODEL_PATIENCE_MS = 10_000
 
 export function define(command: Command): void {
   command
@@ -50,7 +45,9 @@ export async function run(call: CommandCall): Promise<number> {
   const [first, words] = nameFirst ? [call.args[0], call.args.slice(1)] : [undefined, call.args]
   const question = [await pipedText(call), words.join(' ')].filter((part) => part !== '').join('\n\n')
   const maxTokens = parseLimit(optionText(call, 'maxTokens'))
-  const { endpoint, model } = await findEndpoint(call, named ?? first ?? null)
+  const { endpoint, model } = await findEndpoint(call, named ?? first ?? null, (seen, chosen) =>
+    consent(call, seen, chosen),
+  )
   const system = optionText(call, 'system')
   const thoughts = options['thoughts'] !== false
 
@@ -92,6 +89,13 @@ export async function run(call: CommandCall): Promise<number> {
   }
 }
 
+/** A person is asked once whether deposits may be made. Throws `CANCELLED`. */
+async function consent(call: CommandCall, { ledger, models, dataDir }: NodeSnapshot, model: string): Promise<void> {
+  const named = models.filter(({ id, aliases }) => id.startsWith(model) || aliases.includes(model))
+  if (named.some(({ local, price }) => !local && price !== null && !isFree(price)))
+    await askBeforeChat(call, dataDir, ledger.money?.askDeposit, model)
+}
+
 function isFree({ input, cached, output }: PriceView): boolean {
   return [input, cached, output].every((amount) => amount === '0')
 }
@@ -102,82 +106,4 @@ function parseLimit(given: string | null): number | null {
   if (value === undefined)
     throw DaemonError.CONFIG_INVALID(`--max-tokens ${given} is not allowed; it must be ${tokenLimit.allowed}.`)
   return value
-}
-
-/**
- * The running daemon of the data folder; or, when a port was given, whatever listens there. `wanted` null = the model served
- * here, or the only one there is.
- */
-async function findEndpoint(
-  call: CommandCall,
-  wanted: string | null,
-): Promise<{ readonly endpoint: ChatEndpoint; readonly model: string }> {
-  const loaded = await loadSettings(call)
-  const key = readApiKey(loaded)
-  const { from } = loaded.origins.port
-  if ((from === 'flag' || from === 'environment') && loaded.config.port !== 0) {
-    if (wanted === null) throw DaemonError.CONFIG_INVALID('Which model? With --port it has to be named (-m MODEL).')
-    return { endpoint: { baseUrl: `http://${loaded.config.host}:${loaded.config.port}/v1`, key }, model: wanted }
-  }
-  const client = await connectRunning(call, loaded)
-  try {
-    const { api } = await client.snapshot()
-    if (api === null)
-      throw DaemonError.NOT_RUNNING('The running daemon has no API (--no-api), so it cannot be talked to.')
-    const model = wanted ?? (await chooseModel(client, call))
-    const { ledger, models, dataDir } = await client.snapshot()
-    const named = models.filter(({ id, aliases }) => id.startsWith(model) || aliases.includes(model))
-    if (named.some(({ local, price }) => !local && price !== null && !isFree(price)))
-      await askBeforeChat(call, dataDir, ledger.money?.askDeposit, model)
-    return { endpoint: { baseUrl: `${api.url}/v1`, key }, model }
-  } finally {
-    client.close()
-  }
-}
-
-/** A node that has just started may still be looking around or loading: waits a while for a first model. */
-async function chooseModel(client: ControlClient, { io, json }: CommandCall): Promise<string> {
-  const patience = AbortSignal.timeout(MODEL_PATIENCE_MS)
-  const tell = io.stdout.isTTY && !json
-  let models: readonly ModelView[] = []
-  await new Promise<void>((resolve, reject) => {
-    const look = (snapshot: NodeSnapshot): void => {
-      models = snapshot.models.filter((model) => model.features.includes('chat'))
-      // What is served here may still be loading, and comes first.
-      const loading = snapshot.served.some(
-        ({ state }) => state === 'downloading' || state === 'hashing' || state === 'loading',
-      )
-      if (models.length > 0 && !loading) resolve()
-    }
-    client.subscribe(look).then((snapshot) => {
-      look(snapshot)
-      if (models.length === 0 && tell) io.out(io.paint('dim', 'Looking for a model …\n'))
-    }, reject)
-    patience.addEventListener('abort', () => resolve(), { once: true })
-    void client.closed.then(() => resolve())
-  })
-  const chosen = models.find((model) => model.local) ?? (models.length === 1 ? models[0] : undefined)
-  if (chosen !== undefined) return chosen.id
-  const names = models.map((model) => model.id).join(', ')
-  throw DaemonError.CONFIG_INVALID(
-    models.length === 0
-      ? 'No model can be chatted with yet. "swarmd models" lists what can be asked.'
-      : `Which model? Name one with -m: ${names}.`,
-  )
-}
-
-/** What was piped in, without the last line's end; '' on a terminal. */
-async function pipedText(call: CommandCall): Promise<string> {
-  const { stdin } = call.io
-  if (stdin.isTTY) return ''
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const chunk of stdin) {
-    const part = Buffer.from(chunk as Uint8Array)
-    size += part.length
-    if (size > MAX_QUESTION_BYTES)
-      throw DaemonError.CONFIG_INVALID(`Standard input is larger than ${MAX_QUESTION_BYTES} bytes.`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8').trimEnd()
 }

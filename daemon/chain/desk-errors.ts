@@ -10,6 +10,7 @@ export type DeskErrorCode =
   | 'DESK_NOT_READY' // the node has just started
   | 'CHANNEL_NOT_FOUND'
   | 'CHANNEL_AMBIGUOUS'
+  | 'ORDER_NOT_FOUND'
   | 'ADDRESS_REFUSED' // coins sent there would be lost
   | 'AMOUNT_REFUSED' // more than there is, or it would leave less than an account may hold
   | 'NOT_WORTH_IT' // the fee would be more than what comes in
@@ -50,6 +51,13 @@ export class DeskError extends Error {
 
   static CHANNEL_AMBIGUOUS(given: string): DeskError {
     return new DeskError('CHANNEL_AMBIGUOUS', `Several channels begin with "${given}": give more of the address.`)
+  }
+
+  static ORDER_NOT_FOUND(given: string): DeskError {
+    return new DeskError(
+      'ORDER_NOT_FOUND',
+      `No order of this node, or more than one, begins with "${given}". "swarmd order list" lists them.`,
+    )
   }
 
   static ADDRESS_REFUSED(message: string): DeskError {

@@ -19,6 +19,11 @@ export type DeskRequest =
   | { readonly op: 'close'; readonly channel: string | null }
   | { readonly op: 'top-up'; readonly channel: string; readonly amount: Lamports; readonly id: string }
   | { readonly op: 'settle'; readonly channel: string | null }
+  | { readonly op: 'orders' }
+  /** The first characters of an address; null = every order of this node's own that can be taken back. */
+  | { readonly op: 'refund'; readonly order: string | null }
+  /** The order that paid for the answer with this id (hex). */
+  | { readonly op: 'ordered'; readonly transaction: string }
   /** The vouchers that this node holds, for a watchtower. */
   | { readonly op: 'vouchers' }
   /** `since`: the UTC day that this time lies in, and those after it; null = no further period than today and this week. */
@@ -62,7 +67,12 @@ export function parseDeskRequest(raw: unknown): DeskRequest {
     case 'wallet':
     case 'channels':
     case 'vouchers':
+    case 'orders':
       return { op }
+    case 'refund':
+      return { op, order: optional(fields, 'order', channelOf) }
+    case 'ordered':
+      return { op, transaction: text(fields, 'transaction', MAX_ID) }
     case 'deposit':
       return { op, airdrop: optional(fields, 'airdrop', amountOf) }
     case 'withdraw':

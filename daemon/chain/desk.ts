@@ -17,6 +17,7 @@ import { DeskError } from './desk-errors.js'
 import type { ChainEarnings, DeskItem } from './desk-items.js'
 import { parseDeskRequest } from './desk-request.js'
 import type { DeskRequest } from './desk-request.js'
+import { orderOf, orderRows, refundOrders } from './desk-orders.js'
 import { settleNow } from './desk-settling.js'
 import { transactions } from './desk-transactions.js'
 import { assertPays, deposit, walletView, withdraw, withdrawalOf } from './desk-wallet.js'
@@ -78,6 +79,20 @@ export class Desk {
         return yield* this.#topUp(request)
       case 'settle':
         return yield* this.#settle(request.channel)
+      case 'orders': {
+        for (const order of await orderRows(await this.#chain().link())) yield { order }
+        return
+      }
+      case 'refund': {
+        const link = await this.#chain().link()
+        for await (const refund of refundOrders(link, request.order, this.#parts.now())) yield { refund }
+        return
+      }
+      case 'ordered': {
+        const ordered = await orderOf(...(await this.#linked()), request.transaction)
+        if (ordered) yield { ordered }
+        return
+      }
       case 'vouchers': {
         const [link, { vouchers }] = await this.#linked()
         const { genesis } = this.#chain()
