@@ -1,7 +1,7 @@
 /** `swarmd earnings`: what this node earned and spent, by day and by model, and what of it the chain has paid out. */
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import type { ChainEarnings, EarningsView, Group, Period } from '../../daemon/chain/desk-items.js'
+import type { ChainEarnings, EarningsView, Group, Period } from '../../daemon/payment/earnings-view.js'
 import type { Grouping } from '../../daemon/chain/desk-request.js'
 import { optionText } from '../command.js'
 import type { CommandCall } from '../command.js'
