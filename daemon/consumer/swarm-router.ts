@@ -3,9 +3,7 @@
  * provider that swarm/choice prefers.
  */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
-import safetyCatch from 'safety-catch'
 import { FREE, isFree } from '../../ledger/price.js'
 import { Affinity, prefixesOf } from '../../swarm/affinity.js'
 import type { Prompted } from '../../swarm/affinity.js'
@@ -22,6 +20,7 @@ import type { Purchases } from '../payment/purchase.js'
 import type { CatalogEntry } from './catalog.js'
 import { ConsumerError } from './errors.js'
 import { localAnswer } from './local-answer.js'
+import { meet, soon } from './meeting.js'
 import { payWishesOf } from './pay-wishes.js'
 import type { AnyRequest, Route, Router } from './router.js'
 
@@ -48,10 +47,6 @@ const CHARS_PER_TOKEN = 4
 /** When the caller does not say how long the answer may be. */
 const USUAL_ANSWER = 256
 const RETRY_MS = 1000
-/** Providers that are dialled at once when only the chain knows a model. */
-const MEET = 4
-/** As long as the swarm takes to look a model up. */
-const LOOK_MS = 3000
 
 export class SwarmRouter implements Router {
   #options: SwarmRouterOptions
@@ -80,20 +75,13 @@ export class SwarmRouter implements Router {
 
   async lookUp(rootHex: string): Promise<void> {
     const root = b4a.from(rootHex, 'hex')
-    await Promise.all([this.#options.swarm()?.lookup(root), withinBound(this.#options.market()?.look(root))])
+    const { swarm, market } = this.#options
+    await Promise.all([swarm()?.lookup(root), soon(market()?.look(root))])
   }
 
-  async meet({ root, listings }: CatalogEntry, signal: AbortSignal): Promise<void> {
+  async meet(entry: CatalogEntry, signal: AbortSignal): Promise<void> {
     const swarm = this.#options.swarm()
-    if (!swarm) return
-    const offered = (): boolean => swarm.offers().some(({ modelRoot }) => b4a.toString(modelRoot, 'hex') === root)
-    const met = listings.slice(0, MEET).map(async ({ nodeKey }) => {
-      await swarm.meet(nodeKey, signal)
-      if (!offered()) throw ConsumerError.NO_PROVIDER(root, [], RETRY_MS)
-    })
-    // Their topic as well: others may serve it by now.
-    met.push(swarm.lookup(b4a.from(root, 'hex')).then(() => (offered() ? undefined : Promise.reject(new Error(root)))))
-    await Promise.any(met).catch(safetyCatch)
+    if (swarm) await meet(swarm, entry, signal)
   }
 
   choose(entry: CatalogEntry, request: AnyRequest, tried: ReadonlySet<string>): Route | null {
@@ -222,13 +210,6 @@ export class SwarmRouter implements Router {
       },
     }
   }
-}
-
-async function withinBound(look: Promise<void> | undefined): Promise<void> {
-  if (!look) return
-  const late = new AbortController()
-  await Promise.race([look, sleep(LOOK_MS, null, { signal: late.signal }).catch(safetyCatch)])
-  late.abort()
 }
 
 function featureOf(request: AnyRequest): OfferFeature {

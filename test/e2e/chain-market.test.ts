@@ -55,6 +55,7 @@ test('a provider tells the chain what it serves; a consumer that has never heard
   await until(() => offers() === 1)
   // With an invite of its own it meets nobody in a lobby or under a model's topic.
   const consumer = await net.consumer('consumer', { chain: settings, invite: new Uint8Array(32).fill(5) }, 0)
+  await until(() => consumer.snapshot().models.length === 1)
   const [unmet] = await listed(consumer)
   assert.ok(unmet)
   assert.equal(unmet.id, unmet.root, 'a chain knows no names')

@@ -48,6 +48,19 @@ test('the lobby tells what there is to a consumer that knows no model root', asy
   assert.equal((await offerAt(consumer)).modelName, 'unheard-of')
 })
 
+test('a provider that no topic leads to is met by its key, and offers what it serves', async () => {
+  const net = fresh()
+  const provider = swarm.provider(parrot, { ...net, invite: randomBytes(32) })
+  provider.serve(terms('hidden'))
+  await provider.ready()
+  const consumer = swarm.consumer({ ...net, invite: randomBytes(32) })
+  await consumer.ready()
+  assert.equal(consumer.offers().length, 0)
+  await consumer.meet(provider.publicKey, new AbortController().signal)
+  assert.equal((await offerAt(consumer, named('hidden'))).modelName, 'hidden')
+  await assert.rejects(consumer.meet(randomBytes(32), AbortSignal.abort()), { code: 'CANCELLED' })
+})
+
 test('a provider that comes later is heard of through the ones already there, and dialled by its key', async () => {
   const net = fresh()
   const first = swarm.provider(parrot, net)
