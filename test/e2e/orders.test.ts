@@ -12,8 +12,10 @@ import { CHANNEL, CONFIG, ORDER, PROVIDER } from '../../ledger/chain/layout/acco
 import type { OrderAccount } from '../../ledger/chain/layout/accounts.js'
 import { cost, price } from '../../ledger/price.js'
 import type { Prices } from '../../ledger/price.js'
+import { grouped } from '../../bin/money.js'
+import { CliHome } from '../helpers/cli.js'
 import { HostilePeer } from '../helpers/hostile-peer.js'
-import { chat, nodes, until } from '../helpers/nodes.js'
+import { chat, MODEL, nodes, until } from '../helpers/nodes.js'
 import type { Nodes } from '../helpers/nodes.js'
 
 const SOL = 1_000_000_000n
@@ -168,6 +170,40 @@ test('of two providers that may take an order the first is lost before it does: 
   const [entry] = await net.entries('consumer')
   assert.ok(shown?.kind === 'order')
   assert.deepEqual(Buffer.from(shown.order), Buffer.from(entry?.transaction.statement.channel ?? []))
+})
+
+test('swarmd order shows the answer, its cost and what came back, and lists and takes back orders', async (t) => {
+  const { net, settings, wallet, accounts, balance } = await sceneOf(t)
+  await wallet('provider')
+  const buyer = await wallet('consumer')
+  await net.provider('provider', { prices: PRICES, chain: settings })
+  await until(() => accounts(PROVIDER.kind).length === 1)
+  await net.consumer('consumer', { chain: settings })
+  const home = new CliHome(t)
+  const env = { XDG_RUNTIME_DIR: process.env['XDG_RUNTIME_DIR'] ?? '' }
+  const order = (...args: readonly string[]): ReturnType<CliHome['run']> =>
+    home.run(['order', ...args, '--data', net.folder('consumer')], { env })
+  const limits = ['-m', MODEL, '--max-tokens', '10'] as const
+  const { code, stdout, stderr } = await order(...limits, '--max-cost', '0.001SOL', 'hello there')
+  assert.equal(code, 0, stderr)
+  const paid = costOf(10)
+  assert.match(stdout, new RegExp(`cost .*\\(${grouped(paid)} lamports\\) of \\d+ lamports at most`))
+  assert.match(stdout, /back .*SOL \(.* lamports\), and the rent of/)
+  assert.match(stdout, /fees .*10 000 lamports/)
+  assert.equal(balance(buyer), SOL - paid - 2n * SIGNATURE)
+  assert.match((await order('list')).stdout, /No order is out there/)
+  const unasked = await order(...limits, 'hello there')
+  assert.deepEqual([unasked.code, /--max-cost/.test(unasked.stderr)], [2, true], unasked.stderr)
+  const poor = await order(...limits, '--max-cost', '5lamports', 'hello there')
+  assert.match(poor.stderr, /cost ceiling/)
+  const listed = JSON.parse((await order('list', '--json')).stdout) as {
+    readonly order: string
+    readonly state: string
+  }
+  assert.equal(listed.state, 'open', 'nobody has locked what does not cover the prompt')
+  const early = await order('refund', listed.order.slice(0, 8))
+  assert.match(early.stdout, /not before its deadline/)
+  assert.match((await order('refund', 'zzz')).stderr, /begins with "zzz"/)
 })
 
 test('without a chain there is nothing to publish an order on', async (t) => {
