@@ -10,7 +10,7 @@ import { openIdentity } from '../daemon/identity.js'
 import type { Identity } from '../daemon/identity.js'
 import { randomBytes, signingKeyPair } from '../ledger/crypto.js'
 import { complete, countersign } from '../ledger/receipt.js'
-import { LedgerStore } from '../ledger/store/store.js'
+import type { LedgerStore } from '../ledger/store/store.js'
 import { benchFolder, sealed, varied } from './ledger-entries.js'
 
 /** Requests that end at about the same time: they share groups and syncs. */

@@ -143,9 +143,9 @@ async function* merged(readings: readonly Reading[]): AsyncGenerator<SharedEntry
     for (const head of heads) if (oldest && timeOf(head.entry) < timeOf(oldest.entry)) oldest = head
     if (!oldest) return
     yield oldest.entry
-    const { value, done } = await oldest.next.next()
-    if (done) heads.splice(heads.indexOf(oldest), 1)
-    else oldest.entry = value
+    const next = await oldest.next.next()
+    if (next.done) heads.splice(heads.indexOf(oldest), 1)
+    else oldest.entry = next.value
   }
 }
 

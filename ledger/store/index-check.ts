@@ -19,9 +19,9 @@ export interface Indexed {
   readonly bee: Hyperbee
   /** Whole segments that are in it. It may grow meanwhile. */
   readonly segments: number
-  read(position: number): Promise<Entry>
+  readonly read: (position: number) => Promise<Entry>
   /** Positions of the log that were read. */
-  onProgress(done: number): void
+  readonly onProgress: (done: number) => void
   readonly signal?: AbortSignal | undefined
 }
 

@@ -436,7 +436,7 @@ test('a restore under a new key brings back what earlier keys signed, over sever
       key,
       channel: {
         ...channel,
-        ask: ({ whose = null, after = null } = {}) => answers.part({ whose, after, most: 1 }),
+        ask: (want) => answers.part({ whose: want?.whose ?? null, after: want?.after ?? null, most: 1 }),
         claim: async (keys) => {
           const places = await answers.held(keys.map((pair) => claimTo(pair, ends)))
           return keys.filter((_, place) => places.includes(place))
