@@ -32,13 +32,14 @@ async function ask({ io, json }: CommandCall, dataDir: string, deposit: bigint, 
   if (json || !io.stdin.isTTY || !io.stderr.isTTY) return
   const sum = `${amount(String(deposit * MICRO))} (${deposit} lamports)`
   io.err(
-    `${who} is paid from a deposit: ${sum} when it is first asked,
-and filled up to that when it runs low. What is not used comes back when the
-channel is closed, which happens by itself after a while without use; the
-chain takes some thousand lamports for opening and closing.
+    `${who} is paid from a deposit:
+${sum} when it is first asked, and filled up to that
+when it runs low. What is not used comes back when the channel is closed, by
+itself after a while without use; opening and closing cost some thousand
+lamports. The setting chain.consent answers this, too.
 `,
   )
-  const allowed = await confirm(io, 'May deposits be made? (asked once; chain.consent in the settings decides, too)')
+  const allowed = await confirm(io, 'May deposits be made? (asked once)')
   remember(dataDir, { allowed, deposit })
   if (!allowed) io.err('None are made. What is free works; to be asked again, see "Deposits" in docs/chain.md.\n')
 }

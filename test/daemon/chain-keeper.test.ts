@@ -229,3 +229,31 @@ test('nothing is closed while somebody looks for a channel to pay on', async (t)
   assert.deepEqual((await looking).channel, channel)
   assert.equal((await payer.link.client.channel(addressOf(channel)))?.account.phase, 0)
 })
+
+for (const when of ['before', 'after'] as const) {
+  test(`a process that dies ${when} it sends a step takes it once, and the fees are those of one life`, async (t) => {
+    const { node, payer, wait, within } = await chainScene(t, { grace: 60n, leastGrace: 60n })
+    const { channel } = await payer.channels.outgoing(node.publicKey)
+    let side = payer
+    const dying = async (step: string): Promise<void> => {
+      const { outbox } = side.link
+      const tick = outbox.tick.bind(outbox)
+      outbox.tick = async () => {
+        const mine = outbox.get(`${step}/${addressOf(channel)}`)
+        if (mine?.phase === 'prepared' && when === 'after') await tick()
+        if (mine) throw new Error('killed')
+        await tick()
+      }
+      await side.keeper.run()
+      assert.match(String(side.failures.pop()), /killed/)
+      side = await side.restart()
+      await side.keeper.run()
+    }
+    wait(13n * HOUR)
+    await dying('request-close')
+    wait(60n)
+    await dying('finish')
+    assert.equal(within(channel), 0n)
+    assert.equal(side.balance(), SOL - 3n * SIGNATURE)
+  })
+}
