@@ -76,7 +76,6 @@ async function market(t: TestContext): Promise<Market> {
     SWARMD_CONFIG: config,
     SWARMD_LOG_LEVEL: 'error',
     SWARMD_CHAIN_DEPOSIT: String(DEPOSIT),
-    SWARMD_CHAIN_DEPOSITS: 'yes',
   }
   const bootstrap = dht.bootstrap.flatMap(({ host, port }) => ['--bootstrap', `${host}:${port}`])
   const common = ['--network', 'test', '--chain', chain.url, ...bootstrap]
