@@ -23,11 +23,16 @@ export function payingSettings(command: Command): Command {
   return command
 }
 
+/** Was the answer lost, so that what was asked for may have been done or not? */
+export function isOpenEnded(error: unknown): boolean {
+  return ['RPC_UNREACHABLE', 'RPC_TIMEOUT', 'CONTROL_FAILED', 'INTERRUPTED'].includes(codeOf(error) ?? '')
+}
+
 /** Ctrl-C aborts `signal`, and the work behind it ends. Throws `DATA_LOCKED`, `STORE_*`, and what the desk throws. */
 export async function withDesk<T>(call: CommandCall, use: (ask: AskDesk) => Promise<T>): Promise<T> {
   const { dataDir } = await loadSettings(call)
   const cancel = new AbortController()
-  const onInterrupt = (): void => cancel.abort(DaemonError.CANCELLED())
+  const onInterrupt = (): void => cancel.abort(DeskError.INTERRUPTED())
   process.once('SIGINT', onInterrupt)
   try {
     return await throughNode(call, dataDir, cancel.signal, use)

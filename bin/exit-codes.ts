@@ -27,6 +27,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   PASSPHRASE_NEEDED: EXIT.passphrase,
   PASSPHRASE_WRONG: EXIT.passphrase,
   CANCELLED: EXIT.interrupted,
+  INTERRUPTED: EXIT.interrupted,
   HISTORY_BAD_REQUEST: EXIT.usage,
   DESK_BAD_REQUEST: EXIT.usage,
   ADDRESS_REFUSED: EXIT.usage,

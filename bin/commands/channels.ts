@@ -5,7 +5,7 @@ import type { ChannelRow, Closing } from '../../daemon/chain/desk-items.js'
 import { DaemonError } from '../../daemon/errors.js'
 import { optionText, refuseUnknown } from '../command.js'
 import type { CommandCall } from '../command.js'
-import { payingSettings, withDesk } from '../desk-source.js'
+import { isOpenEnded, payingSettings, withDesk } from '../desk-source.js'
 import type { AskDesk } from '../desk-source.js'
 import { EXIT } from '../exit-codes.js'
 import { FileOutput } from '../file-output.js'
@@ -149,13 +149,21 @@ async function topUp(call: CommandCall, ask: AskDesk): Promise<number> {
   const [channel = '', given = ''] = call.args
   const amount = lamportsFrom('The amount', given)
   const id = optionText(call, 'id') ?? randomBytes(8).toString('hex')
-  for await (const item of ask({ op: 'top-up', channel, amount, id })) {
-    if (!('toppedUp' in item)) continue
-    const { deposit, cost, signature } = item.toppedUp
-    if (json) io.json(item.toppedUp)
-    else io.out(`Added ${both(amount)}: the deposit is ${both(deposit)} now. Fee ${short(cost)}.\n  ${signature}\n`)
+  try {
+    for await (const item of ask({ op: 'top-up', channel, amount, id })) {
+      if (!('toppedUp' in item)) continue
+      const { deposit, cost, signature } = item.toppedUp
+      if (json) io.json(item.toppedUp)
+      else io.out(`Added ${both(amount)}: the deposit is ${both(deposit)} now. Fee ${short(cost)}.\n  ${signature}\n`)
+    }
+    return EXIT.ok
+  } catch (error) {
+    if (isOpenEnded(error) && !json)
+      io.err(
+        `Whether it was added is not known. This finishes it and never adds it twice:\n  swarmd channels top-up ${channel} ${given} --id ${id}\n`,
+      )
+    throw error
   }
-  return EXIT.ok
 }
 
 async function exportTo(call: CommandCall, ask: AskDesk): Promise<number> {

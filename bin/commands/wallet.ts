@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
 import type { DeskItem, TransactionView, WalletView, Withdrawal } from '../../daemon/chain/desk-items.js'
-import { codeOf, DaemonError } from '../../daemon/errors.js'
+import { DaemonError } from '../../daemon/errors.js'
 import { optionText, refuseUnknown } from '../command.js'
 import type { CommandCall } from '../command.js'
-import { payingSettings, withDesk } from '../desk-source.js'
+import { isOpenEnded, payingSettings, withDesk } from '../desk-source.js'
 import type { AskDesk } from '../desk-source.js'
 import { EXIT } from '../exit-codes.js'
 import { limitFrom } from '../history-options.js'
@@ -156,7 +156,7 @@ async function withdraw(call: CommandCall, ask: AskDesk): Promise<number> {
     return EXIT.ok
   } catch (error) {
     // Whatever was cut off here goes on, or can: under its id it is one payment.
-    if (['RPC_UNREACHABLE', 'RPC_TIMEOUT', 'CONTROL_FAILED'].includes(codeOf(error) ?? '') && !json)
+    if (isOpenEnded(error) && !json)
       io.err(
         `Whether it was sent is not known. This finishes it and never sends it twice:\n  swarmd wallet withdraw ${given} ${to} --id ${id}\n`,
       )

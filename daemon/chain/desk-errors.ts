@@ -16,6 +16,7 @@ export type DeskErrorCode =
   | 'NOT_WORTH_IT' // the fee would be more than what comes in
   | 'NO_AIRDROP' // this chain gives nothing away, or not now
   | 'ID_TAKEN' // the same id was used for something else
+  | 'INTERRUPTED' // by a person, while something may have been under way
 
 export class DeskError extends Error {
   readonly code: DeskErrorCode
@@ -74,6 +75,13 @@ export class DeskError extends Error {
 
   static NO_AIRDROP(message: string): DeskError {
     return new DeskError('NO_AIRDROP', message)
+  }
+
+  static INTERRUPTED(): DeskError {
+    return new DeskError(
+      'INTERRUPTED',
+      'Interrupted. What was under way may have been done all the same: "swarmd wallet history" tells.',
+    )
   }
 
   static ID_TAKEN(id: string): DeskError {
