@@ -188,7 +188,9 @@ async function firstModel(dataDir: string, runtimeDir: string | undefined): Prom
   try {
     return await new Promise((resolve, reject) => {
       const look = ({ models }: { readonly models: readonly ModelView[] }): void => {
-        if (models[0]) resolve(models[0])
+        // What only the chain speaks of has no name yet.
+        const met = models.find(({ providers }) => providers > 0)
+        if (met) resolve(met)
       }
       control.subscribe(look).then(look, reject)
       void control.closed.then(() =>

@@ -10,6 +10,8 @@ import type { SwarmRouter } from './swarm-router.js'
 
 /** As the router counts when it estimates. */
 const CHARS_PER_TOKEN = 4
+/** Providers that are shown although only the chain speaks of them. */
+const MAX_UNMET = 32
 
 export function explainRoute(
   router: Pick<SwarmRouter, 'explain'>,
@@ -21,6 +23,10 @@ export function explainRoute(
   // The router does not look at what this node cannot pay for.
   const seen = new Set([...candidates, ...excluded].map(({ offer }) => offer))
   const unpayable = entry.offers.filter((offer) => !seen.has(offer)).map((offer) => ({ offer, reason: 'NO_MEANS' }))
+  const unmet = entry.listings
+    .filter(({ nodeKey }) => !entry.offers.some((offer) => b4a.equals(offer.nodeKey, nodeKey)))
+    .slice(0, MAX_UNMET)
+    .map((offer) => ({ offer, reason: 'ONLY_ON_CHAIN' }))
   return {
     model: entry.card.id,
     root: entry.root,
@@ -33,7 +39,7 @@ export function explainRoute(
       ...parts,
       ...standingField(standings, b4a.toString(offer.nodeKey, 'hex')),
     })),
-    excluded: [...excluded, ...unpayable].map(({ offer, reason }) => ({
+    excluded: [...excluded, ...unpayable, ...unmet].map(({ offer, reason }) => ({
       provider: b4a.toString(offer.nodeKey, 'hex'),
       price: priceView(offer.prices),
       reason,

@@ -14,6 +14,7 @@ import type { Listing } from '../../daemon/chain/listings.js'
 import { plan, publish } from '../../daemon/chain/market-publisher.js'
 import { MarketReader } from '../../daemon/chain/market-reader.js'
 import { catalog } from '../../daemon/consumer/catalog.js'
+import { explainRoute } from '../../daemon/consumer/explanation.js'
 import { randomBytes, signKeyPair } from '../../daemon/crypto.js'
 import { EMBEDDED_PROGRAM, startSwarmdChain } from '../../ledger/chain/embedded/swarmd-chain.js'
 import type { OfferAccount, ProviderAccount } from '../../ledger/chain/layout/accounts.js'
@@ -302,6 +303,31 @@ test('a model that only the chain knows is listed by its root; one that both kno
   )
   const [free] = catalog({ ...more, offers: [offer()], listings: null })
   assert.equal(free?.card.offered, undefined, 'where no chain is used there is no word of it')
+})
+
+test('an explanation names who is only on the chain, and shows what the chain knows of the others', () => {
+  const sources = { local: [], aliases: {}, measured: new Map(), firstSeen: new Map() }
+  const [entry] = catalog({ ...sources, offers: [offer()], listings: [LISTING, { ...LISTING, nodeKey: key(2) }] })
+  assert.ok(entry)
+  const question = {
+    model: null,
+    maxPrice: { input: null, output: null },
+    sort: null,
+    promptTokens: 1,
+    outputTokens: 1,
+  }
+  const parts = { waitMs: 0, ttftMs: 1, decodeMs: 1, reliability: 1, priceShare: 0, cached: false }
+  const candidates = entry.offers.map((one) => ({ offer: one, score: 2, parts }))
+  const route = { chosen: null, candidates, excluded: [], retryAfterMs: null }
+  const standings = { standing: (node: string) => (node === '02'.repeat(32) ? LISTING.standing : null) }
+  const view = explainRoute({ explain: () => route }, entry, question, standings)
+  assert.deepEqual(
+    view.excluded.map(({ provider: node, reason }) => [node, reason]),
+    [['04'.repeat(32), 'ONLY_ON_CHAIN']],
+  )
+  assert.equal(view.candidates[0]?.standing?.settled, '8')
+  const free = explainRoute({ explain: () => route }, entry, question, null)
+  assert.ok(free.candidates.every((candidate) => !('standing' in candidate)))
 })
 
 test('a request for a model that only the chain knows meets its provider first', async () => {
