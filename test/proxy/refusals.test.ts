@@ -158,3 +158,29 @@ test('routing wishes come from the body, from headers, and the body goes first',
     assertError(answer, 400, 'invalid_request_error', 'invalid_value', name)
   }
 })
+
+test('wishes about money come from the body or from headers, and are checked', async (t) => {
+  const { base, backend } = await openProxy(t)
+  const provider = { pay: 'order', max_cost: '18446744073709551615', order_deadline: 600, min_reputation: 7 }
+  const headers = { 'x-swarmd-pay': 'channel', 'x-swarmd-max-cost': '5', 'x-swarmd-order-deadline': '61' }
+  await post(`${base}/chat/completions`, { ...HELLO, provider }, headers)
+  await post(`${base}/chat/completions`, HELLO, headers)
+  await post(`${base}/chat/completions`, HELLO, { 'x-swarmd-sort': 'price' })
+  assert.deepEqual(
+    backend.asked.map(({ routing }) => routing.pay),
+    [
+      { by: 'order', maxCost: 2n ** 64n - 1n, deadlineSeconds: 600, minReputation: 7n },
+      { by: 'channel', maxCost: 5n, deadlineSeconds: 61, minReputation: null },
+      undefined,
+    ],
+  )
+  const bad = { pay: 'cash', 'max-cost': '-1', 'order-deadline': '59', 'min-reputation': '1.5' }
+  for (const [name, value] of Object.entries(bad)) {
+    const answer = await post(`${base}/chat/completions`, HELLO, { [`x-swarmd-${name}`]: value })
+    assertError(answer, 400, 'invalid_request_error', 'invalid_value', `x-swarmd-${name}`)
+  }
+  for (const wrong of [{ pay: 'cash' }, { max_cost: 2 ** 70 }, { order_deadline: 5 }, { min_reputation: 'much' }]) {
+    const answer = await post(`${base}/chat/completions`, { ...HELLO, provider: wrong })
+    assertError(answer, 400, 'invalid_request_error', 'invalid_value', `provider.${Object.keys(wrong)[0] ?? ''}`)
+  }
+})
