@@ -146,3 +146,25 @@ test('receipts under way survive a crash, and no counter is ever used twice', as
   assert.equal((await again.issue(draft(3), PROVIDER.secretKey)).statement.counter, 9)
   await again.close()
 })
+
+test('a voucher that is shown again is known without a write, but for another signature, channel or deposit', async (t) => {
+  let writes = 0
+  const store = await VoucherStore.open(join(folderOf(t), 'vouchers'), (file): JournalFile => ({
+    write: file.write.bind(file),
+    close: () => file.close(),
+    datasync: () => {
+      writes++
+      return file.datasync()
+    },
+  }))
+  const signed = signVoucher(voucher(4n), CONSUMER.secretKey)
+  assert.equal(await store.accept(signed, RULE), 'higher')
+  const before = writes
+  assert.equal(await store.accept(signed, RULE), 'known')
+  assert.equal(writes, before)
+  const forged = { ...signed, signature: Uint8Array.from(signed.signature, (byte, at) => (at === 0 ? byte ^ 1 : byte)) }
+  await assert.rejects(store.accept(forged, RULE), { code: 'VOUCHER_BAD_SIGNATURE' })
+  await assert.rejects(store.accept(signed, { ...RULE, channel: filled(32, 1) }), { code: 'VOUCHER_OTHER_CHANNEL' })
+  await assert.rejects(store.accept(signed, { ...RULE, deposit: lamports(3n) }), { code: 'VOUCHER_OVER_DEPOSIT' })
+  await store.close()
+})
