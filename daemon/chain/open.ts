@@ -19,6 +19,7 @@ import { Market, sells } from './market.js'
 import { Orders } from './orders.js'
 import { Registration } from './registration.js'
 import type { Settler } from './settler.js'
+import { Trouble } from './trouble.js'
 import { every } from './turns.js'
 
 /** Between two looks at the channels that pay this node: far below the shortest grace. */
@@ -61,8 +62,6 @@ export class Chain {
   #settler: Settler | null = null
   readonly #stops: (() => void)[] = []
   #closed = false
-  /** What was complained of last: said once while it lasts. */
-  #trouble: string | null = null
 
   constructor(options: ChainOptions) {
     const { settings, identity, store, options: node, keys, network, complain, now, budget } = options
@@ -86,13 +85,13 @@ export class Chain {
       sells: asks,
       objection: () => objection(settings, node.dataDir),
       wrongChain,
-      failed: (error) => this.#failed(error),
+      failed: new Trouble((error) => this.#complain(error)).failed,
       complain,
       now,
       turnMs: settings.turnMs,
     })
     const client = async (): Promise<ChainLink['client']> => (await this.link()).client
-    this.registration = asks ? new Registration({ client, keys, box: () => identity.box().publicKey, now }) : null
+    this.registration = asks ? new Registration({ client, keys, box: () => identity.box().publicKey }) : null
     // What only invited ones can use is nobody else's business.
     const open = node.swarm !== null && node.swarm.invite === null && node.swarm.allow === null
     const publishes = open && settings.publishOffers === true
@@ -108,8 +107,8 @@ export class Chain {
   start(): void {
     this.market.start()
     this.orders.start()
-    void this.#keep().catch((error: unknown) => this.#failed(error))
-    if (this.registration) void this.#sell(this.registration).catch((error: unknown) => this.#failed(error))
+    void this.#keep().catch((error: unknown) => this.#complain(error))
+    if (this.registration) void this.#sell(this.registration).catch((error: unknown) => this.#complain(error))
   }
 
   /** Settles what is worth it, for at most a while. Idempotent. */
@@ -147,11 +146,12 @@ export class Chain {
     if (this.#closed) return
     const { purse } = accounts()
     const { idle = 0n, turnMs = KEEP_MS } = settings
-    const failed = (error: unknown): void => this.#failed(error)
+    const trouble = new Trouble((error) => this.#complain(error))
+    const { failed } = trouble
     const keeper: Keeper = new Keeper({ link, store, deposits: this.#deposits, purse, idle, failed, now })
     // Who has no channel does not ask a chain about any.
     const turn = async (): Promise<void> => {
-      if (keeper.channels !== 0 || this.#deposits.used) await keeper.run()
+      if (keeper.channels !== 0 || this.#deposits.used) await trouble.during(() => keeper.run())
     }
     this.#stops.push(every(turnMs, turn))
     await turn()
@@ -165,29 +165,21 @@ export class Chain {
     const { till } = accounts()
     const anchor = new Anchor({ client: link.client, store, secretKey: keys.secretKey })
     const closing = (channel: Uint8Array): void => this.channels.close(channel)
-    const failed = (error: unknown): void => this.#failed(error)
+    const trouble = new Trouble((error) => this.#complain(error))
+    const { failed } = trouble
     const settler = new Settler({ link, store, till, anchor, closing, failed, now })
     this.#settler = settler
-    const turn = async (): Promise<void> => {
-      try {
-        const before = registration.done
-        await registration.run()
-        if (!before) this.#trouble = null
-      } catch (error) {
-        this.#failed(error)
-        return
-      }
+    const settle = async (): Promise<void> => {
+      await registration.run()
       await settler.run()
     }
+    const turn = (): Promise<void> => trouble.during(settle)
     this.#stops.push(every(settings.turnMs ?? SETTLE_MS, turn))
     await turn()
   }
 
-  #failed(error: unknown): void {
+  #complain(error: unknown): void {
     if (this.#closed) return
-    const code = codeOf(error) ?? 'unknown'
-    if (this.#trouble === code) return
-    this.#trouble = code
     void this.#words(error).then((words) => this.#options.complain(words), safetyCatch)
   }
 
@@ -200,7 +192,7 @@ export class Chain {
     if (code !== 'INSUFFICIENT_FUNDS') return `The chain: ${message} It is tried again.${hidden}`
     const { client } = await this.link()
     const who = this.registration ? "This provider's wallet" : 'The wallet'
-    const so = this.registration ? ', so nobody can pay this provider yet' : ''
+    const so = unknown ? ', so nobody can pay this provider yet' : ''
     return `${who} ${client.address} cannot pay what the chain takes${so}: send it some SOL. ${message}`
   }
 }

@@ -14,13 +14,12 @@ export interface RegistrationOptions {
   readonly keys: KeyPair
   /** 32 bytes, x25519. */
   readonly box: () => Uint8Array
-  /** Unix milliseconds. */
-  readonly now: () => number
 }
 
 export class Registration {
   readonly #options: RegistrationOptions
   #done = false
+  #running: Promise<void> | null = null
   readonly #listeners: (() => void)[] = []
 
   constructor(options: RegistrationOptions) {
@@ -38,10 +37,15 @@ export class Registration {
     else this.#listeners.push(listener)
   }
 
-  /** Makes the entry or corrects it, where that is needed. Throws what the chain throws; call it again then. */
+  /** Makes the entry or corrects it, where that is needed, once. Throws what the chain throws; call it again then. */
   async run(): Promise<void> {
     if (this.#done) return
-    const { keys, now } = this.#options
+    this.#running ??= this.#run().finally(() => (this.#running = null))
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { keys } = this.#options
     const client = await this.#options.client()
     const box = this.#options.box()
     const known = await client.providerAt(client.provider)
@@ -50,7 +54,9 @@ export class Registration {
       b4a.equals(known.account.node, keys.publicKey) &&
       b4a.equals(known.account.box, box) &&
       known.account.payout.toBase58() === client.address
-    if (!right) await client.register(keys, box, client.address, String(now()))
+    // The same correction of the same entry has the same name, so a crash repeats none.
+    const name = `${b4a.toString(keys.publicKey, 'hex')}/${known?.account.updatedAt ?? 0n}`
+    if (!right) await client.register(keys, box, client.address, name)
     this.#done = true
     for (const listener of this.#listeners.splice(0)) listener()
   }
