@@ -91,7 +91,7 @@ test('a slow reader slows the provider, which is never far ahead of it', async (
     ask.done('length', null, { prompt: 1, cached: 0, output: total, thought: 0 })
   }
   const provider = swarm.provider((ask) => void serve(ask), net)
-  const { offer } = provider.serve(terms())
+  const { offer } = provider.serve(terms('parrot:f16', { contextLength: 2 * total }))
   await provider.ready()
   const consumer = swarm.consumer(net)
   await consumer.ready()
