@@ -115,15 +115,20 @@ export class Till {
     return account
   }
 
-  /** Asks that come meanwhile wait for the same look. */
+  /** Asks that come meanwhile wait for the same look. What cannot be seen now leaves the channel as it is known. */
   async #raise(account: IncomingAccount, peer: Uint8Array): Promise<void> {
+    const { channels } = this.#options
     let looking = this.#looking.get(account)
     if (!looking) {
-      looking = this.#options.channels.incoming(account.id, peer).finally(() => this.#looking.delete(account))
+      looking = channels.incoming(account.id, peer).finally(() => this.#looking.delete(account))
       this.#looking.set(account, looking)
     }
-    const source = await looking
-    if (source) account.raise(source.deposit)
+    try {
+      const source = await looking
+      if (source) account.raise(source.deposit)
+    } catch (error) {
+      if (channels.ending?.(account.id)) throw error
+    }
   }
 
   async #open(channel: Uint8Array, peer: Uint8Array, name: string): Promise<IncomingAccount> {

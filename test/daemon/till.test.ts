@@ -7,6 +7,8 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { signKeyPair } from '../../daemon/crypto.js'
 import { CreditChannels } from '../../daemon/payment/channels.js'
+import type { Channels } from '../../daemon/payment/channels.js'
+import { PaymentError } from '../../daemon/payment/errors.js'
 import { Proofs } from '../../daemon/payment/proofs.js'
 import { Till } from '../../daemon/payment/till.js'
 import { lamports } from '../../ledger/amount.js'
@@ -44,12 +46,12 @@ function shown(newest: SignedPayment | null, consumer = PEER, session = SESSION,
   return { kind: 'channel', channel: SIGNER.publicKey, voucher: newest, claim, proof }
 }
 
-async function till(t: TestContext): Promise<Till> {
+async function till(t: TestContext, given?: Channels): Promise<Till> {
   const folder = mkdtempSync(join(tmpdir(), 'swarmd-till-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const store = await LedgerStore.open(folder, new Uint8Array(32))
   t.after(() => store.close())
-  const channels = new CreditChannels(lamports(100n), () => SIGNER)
+  const channels = given ?? new CreditChannels(lamports(100n), () => SIGNER)
   return new Till({
     channels,
     store: () => Promise.resolve(store),
@@ -119,4 +121,36 @@ test('a proof is verified once for a connection, and what does not hold is never
   assert.equal(proofs.holds({ claim, proof }, THIEF.publicKey), false)
   assert.equal(proofs.holds({ claim: THIEF.publicKey, proof }, SIGNER.publicKey), false)
   assert.equal(proofs.holds({ claim, proof }, SIGNER.publicKey), true)
+})
+
+test('a larger deposit is looked for when an ask wants more than is left, once, and a look that fails changes nothing', async (t) => {
+  const { publicKey: channel } = SIGNER
+  let [looks, deposit, ending] = [0, 100n, false]
+  const channels: Channels = {
+    pays: false,
+    outgoing: () => Promise.resolve(null),
+    incoming: () => {
+      looks++
+      if (deposit === 0n) return Promise.reject(PaymentError.PAYMENT_REQUIRED('the chain is away'))
+      return Promise.resolve({ channel, deposit: lamports(deposit), signer: channel })
+    },
+    ending: () => ending,
+  }
+  const here = await till(t, channels)
+  const account = await here.open(shown(null), PEER, 100_000_000n)
+  assert.equal(looks, 1)
+  deposit = 300n
+  const both = [here.open(shown(null), PEER, 100_000_001n), here.open(shown(null), PEER, 200_000_000n)]
+  assert.ok((await Promise.all(both)).every((one) => one === account))
+  assert.equal(looks, 2)
+  assert.equal(account.deposit, 300n)
+  deposit = 0n
+  await here.open(shown(null), PEER, 400_000_000n)
+  assert.equal(account.deposit, 300n)
+  deposit = 50n
+  await here.open(shown(null), PEER, 400_000_000n)
+  assert.equal(account.deposit, 300n, 'a deposit never shrinks')
+  assert.equal(here.busy(channel), false)
+  ending = true
+  await assert.rejects(here.open(shown(null), PEER), { code: 'PAYMENT_REQUIRED', message: /closed/ })
 })
