@@ -39,7 +39,7 @@ try {
     tell: (line: string) => console.log(line),
   }
   const rows = values.chain
-    ? settlementRows(await settlementStorm(options))
+    ? settlementRows(await settlementStorm({ ...options, refund: true }))
     : stormRows(await storm({ ...options, money: values.free ? null : { price: PRICE, credit: CREDIT } }))
   console.log(['', ...rows.map(([what, value]) => `${what.padEnd(36)}${value}`)].join('\n'))
   rmSync(folder, { recursive: true, force: true })

@@ -31,6 +31,8 @@ export interface SettlementOptions {
   readonly folder: string
   /** Kills between two looks at both logs. */
   readonly batch: number
+  /** At the end, wait until every channel was closed for being idle, and its deposit is back: a minute or two of waiting. */
+  readonly refund?: boolean
   readonly tell: (line: string) => void
 }
 
@@ -427,8 +429,21 @@ class Storm {
     this.#holds([...this.#unpaid(before, this.#books), ...unsettled(this.#facts?.channels ?? [], settlementFee(1))])
     await this.#start()
     await this.#answered('after settling everything nothing is answered')
+    if (this.#options.refund) await this.#refunded()
     await this.#endBoth()
     await this.#lookAtBooks()
+  }
+
+  /** Nobody asks any more: what was not used comes back by itself, the rent included. */
+  async #refunded(): Promise<void> {
+    const { books } = this.#here
+    const until = performance.now() + STUCK_MS
+    const left = (): string[] => books.channels().flatMap(({ address, lamports }) => (lamports > 0n ? [address] : []))
+    while (left().length > 0) {
+      if (performance.now() > until) throw new BrokenPromise(left().map((address) => `${address} is never given back`))
+      await delay(500)
+    }
+    this.#options.tell(`refunded  ${books.channels().length} channels closed, nothing is locked any more`)
   }
 
   /** The payer first: its last vouchers are settled by the other's end. */

@@ -65,6 +65,7 @@ export async function openWorld(folder: string, random: Random, at: HostileRpcOp
     SWARMD_CONFIG: config,
     SWARMD_LOG_LEVEL: 'error',
     SWARMD_CHAIN_DEPOSIT: String(DEPOSIT),
+    SWARMD_CHAIN_IDLE_MINUTES: '1',
   }
   const common = [
     '--network',
