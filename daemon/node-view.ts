@@ -43,6 +43,7 @@ export interface NodeParts {
 
 export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
   const { options, swarm, apiUrl } = parts
+  const market = parts.payments?.chain?.market ?? null
   return {
     version: options.version,
     pid: process.pid,
@@ -57,7 +58,8 @@ export function nodeSnapshot(parts: NodeParts): NodeSnapshot {
     nodeKey: swarm === null ? '' : b4a.toString(swarm.publicKey, 'hex'),
     served: parts.models.map((model) => servedView(model, swarm !== null && !parts.joining && isOffered(model, parts))),
     models: parts.cards.map(modelView),
-    peers: (swarm?.peers() ?? []).map((peer) => peerSummary(peer, parts.payments?.chain?.market ?? null)),
+    ...(market ? { market: { offers: market.listings.length, readAt: market.readAt } } : {}),
+    peers: (swarm?.peers() ?? []).map((peer) => peerSummary(peer, market)),
     requests: consumerCounts(parts.requests),
     provided: providerCounts(parts.provided),
     ledger: ledgerView(options, parts.payments),

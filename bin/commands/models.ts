@@ -6,7 +6,7 @@ import { EXIT } from '../exit-codes.js'
 import { runningSnapshot } from '../running.js'
 import { renderTable } from '../table.js'
 import type { Column } from '../table.js'
-import { priceWords, weights } from '../words.js'
+import { duration, priceWords, weights } from '../words.js'
 
 const COLUMNS: readonly Column<ModelView>[] = [
   { title: 'MODEL', shrinkTo: 16, cell: (model) => model.id },
@@ -38,7 +38,7 @@ Next: swarmd chat <model>.`,
 
 export async function run(call: CommandCall): Promise<number> {
   const { io, json } = call
-  const { models, network } = await runningSnapshot(call)
+  const { models, network, market } = await runningSnapshot(call)
   if (json) {
     io.json(models)
     return EXIT.ok
@@ -50,6 +50,9 @@ export async function run(call: CommandCall): Promise<number> {
     return EXIT.ok
   }
   io.out(renderTable(COLUMNS, models, io.width, (line) => io.paint('bold', line)))
+  const readAt = market?.readAt ?? null
+  if (readAt !== null && models.some(({ onChainOnly = 0 }) => onChainOnly > 0))
+    io.out(io.paint('dim', `\nThe chain's offers were read ${duration(Date.now() - readAt)} ago.\n`))
   for (const { id, notice } of models) if (notice !== null) io.out(io.paint('dim', `${id}: ${notice}\n`))
   return EXIT.ok
 }

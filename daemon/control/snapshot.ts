@@ -18,6 +18,8 @@ export interface NodeSnapshot {
   readonly served: readonly ServedModelView[]
   /** Everything that can be asked now, here or in the swarm. */
   readonly models: readonly ModelView[]
+  /** What was read of the chain's offers, and when; absent where no chain is used. */
+  readonly market?: { readonly offers: number; readonly readAt: number | null }
   readonly peers: readonly PeerSummary[]
   /** As a consumer: what came in through the local API. */
   readonly requests: RequestCounts

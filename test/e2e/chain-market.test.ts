@@ -66,6 +66,7 @@ test('a provider tells the chain what it serves; a consumer that has never heard
     [[node, false, null, null, '1000000000']],
   )
   assert.equal(consumer.snapshot().models[0]?.onChainOnly, 1)
+  assert.equal(consumer.snapshot().market?.offers, 1)
   const answer = await chat(consumer, 'hello there', { model: unmet.root, max_tokens: 8 })
   assert.equal(answer.status, 200, answer.body)
   assert.ok(answer.text.length > 0)
