@@ -179,6 +179,24 @@ test('two providers are allowed and the first is lost: the second takes the same
   assert.equal(payer.balance(), SOL - PAID - 2n * SIGNATURE)
 })
 
+test('an order that somebody has taken, or that is too small or too old, is not asked with again', async (t) => {
+  const { payer, provider, orders, wait } = await orderScene(t)
+  const { means, taken } = await begun(payer, provider, 'same')
+  means.release('request')
+  const again = await payer.purse.means(attemptAt(provider, 'same'))
+  await again.payment(CEILING, DURABLE)
+  assert.equal(orders().length, 2, 'the first one is locked')
+  again.release('request')
+  const dearer = await payer.purse.means(attemptAt(provider, 'same'))
+  await dearer.payment(microLamports(2n * CEILING), DURABLE)
+  assert.equal(orders().length, 3, 'the second one holds too little')
+  dearer.release('request')
+  wait(560)
+  await (await payer.purse.means(attemptAt(provider, 'same'))).payment(CEILING, DURABLE)
+  assert.equal(orders().length, 4, 'the third one ends soon')
+  assert.equal(taken.headroom('request') > 0n, true)
+})
+
 test('orders that cannot be enforced are refused before anything is locked', async (t) => {
   const { payer, provider, anotherProvider, orders, wait } = await orderScene(t)
   const stranger = await anotherProvider()
