@@ -17,7 +17,8 @@ export class ProgressLine {
     const { io, json } = this.#call
     if (!('progress' in item) || json || !io.stderr.isTTY) return
     const { done, total } = item.progress
-    io.err(`\r\u001b[K${this.#verb} ${done} of ${total} …`)
+    const doing = 'doing' in item.progress ? item.progress.doing : undefined
+    io.err(`\r\u001b[K${doing === undefined ? `${this.#verb} ${done} of ${total}` : `${doing}: ${done}`} …`)
     this.#shown = true
   }
 

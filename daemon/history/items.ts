@@ -9,7 +9,8 @@ export type HistoryItem =
   | { readonly detail: Detail }
   /** A piece of a longer text; all pieces together are the text. */
   | { readonly text: string }
-  | { readonly progress: { readonly done: number; readonly total: number } }
+  /** `doing`: what is counted, where that is not the thing itself and nobody knows how many there will be. */
+  | { readonly progress: { readonly done: number; readonly total: number; readonly doing?: string } }
   /** The last item of every answer. */
   | { readonly summary: Summary }
 

@@ -26,7 +26,7 @@ export interface RecoverOptions {
   /** Throws for what is forged; false = the peer alone has signed it, and nothing else speaks for it. */
   readonly isProven: (entry: SharedEntry) => boolean
   readonly signal: AbortSignal
-  readonly tell: (done: number, total: number) => void
+  readonly tell: (done: number, total: number, doing?: string) => void
 }
 
 export interface Recovered {

@@ -98,12 +98,14 @@ class Reading {
 
   /** The peer knows these of ours; the oldest first. */
   async #keys(): Promise<Uint8Array[]> {
-    const { signal } = this.#options
+    const { signal, tell } = this.#options
     const held: Uint8Array[] = []
     let group: KeyPair[] = []
+    let asked = 0
     const claim = async (): Promise<void> => {
       signal.throwIfAborted()
       if (group.length > 0) held.push(...(await this.#peer.channel.claim(group)).map(({ publicKey }) => publicKey))
+      tell((asked += group.length), asked, 'asked under earlier keys')
       group = []
     }
     for (const pair of this.#own.earlier()) if (group.push(pair) === GROUP) await claim()

@@ -3,12 +3,12 @@ import type { HistoryItem } from './items.js'
 
 /** Yields how far the work is, the newest only, and returns what it resolves to. */
 export async function* watched<T>(
-  start: (tell: (done: number, total: number) => void) => Promise<T>,
+  start: (tell: (done: number, total: number, doing?: string) => void) => Promise<T>,
 ): AsyncGenerator<HistoryItem, T> {
-  let newest: { readonly done: number; readonly total: number } | null = null
+  let newest: { readonly done: number; readonly total: number; readonly doing?: string } | null = null
   let wake = (): void => undefined
-  const work = start((done, total) => {
-    newest = { done, total }
+  const work = start((done, total, doing) => {
+    newest = doing === undefined ? { done, total } : { done, total, doing }
     wake()
   })
   let ended = false
