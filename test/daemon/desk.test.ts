@@ -342,3 +342,21 @@ test('what is no request is refused before anything is opened', () => {
   ])
     assert.throws(() => parseDeskRequest(wrong), { code: 'DESK_BAD_REQUEST' }, JSON.stringify(wrong))
 })
+
+test('what a person asks for and what the node does by itself at the same time happens once', async (t) => {
+  const { node, payer, provider, hold, promise, wait } = await chainScene(t)
+  const [buyer, seller] = [await deskOf(t, payer), await deskOf(t, provider)]
+  const { channel } = await payer.channels.outgoing(node.publicKey)
+  await promise(payer, channel, 2_000_000n)
+  await hold(provider, channel, 2_000_000n)
+  const [earned, before] = [provider.balance(), payer.balance()]
+  const settle: DeskRequest = { op: 'settle', channel: null }
+  await Promise.all([seller.ask(settle), provider.settler.run(), seller.ask(settle), provider.settler.run(true)])
+  assert.equal(provider.balance(), earned + 1_800_000n - 10_000n, 'one settlement')
+  // Idle for long, so that the keeper wants to close it as well.
+  wait(13n * HOUR)
+  const close: DeskRequest = { op: 'close', channel: addressOf(channel) }
+  await Promise.all([buyer.ask(close), payer.keeper.run(), buyer.ask(close), payer.keeper.run()])
+  assert.equal(payer.balance(), before - FEE, 'one request')
+  assert.deepEqual([...payer.failures, ...provider.failures], [])
+})
