@@ -93,10 +93,11 @@ export class Settler {
   async #finish(channel: Found<ChannelAccount>, claims: readonly Claim[]): Promise<void> {
     const { link, till, failed } = this.#options
     const { address, account } = channel
+    const phase = phaseOf(account)
+    if (phase !== 'closing') return
     const settling =
       claims.some((claim) => claim.channel === channel) ||
       link.outbox.list().some((entry) => isUnderWay(entry) && (entry.purpose['vouchers'] ?? '').includes(address))
-    const phase = phaseOf(account)
     const step = providersStep({ phase, busy: till.busy(bytesOf(address)), settled: account.settled, settling })
     if (step === 'finish') await link.client.finish(channel).catch(failed)
   }
