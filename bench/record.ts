@@ -2,48 +2,34 @@
  * What the record of a request costs its stream: the same asks between the same two swarm nodes, once with a ledger on
  * both sides (free, and paid) and once without, taking turns in one process.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { lamports } from '../ledger/amount.js'
-import { newContentKey } from '../ledger/content.js'
-import { boxKeyPair, randomBytes, sealKey, signingKeyPair } from '../ledger/crypto.js'
-import { FREE, price } from '../ledger/price.js'
-import type { Prices } from '../ledger/price.js'
-import { MockEngine } from '../daemon/engine/mock.js'
-import { networkId } from '../daemon/identity.js'
-import { openPayments } from '../daemon/payment/open.js'
-import type { Payments, PaymentsOptions } from '../daemon/payment/open.js'
-import { Provider } from '../daemon/provider/provider.js'
-import { startLoopbackDht } from '../swarm/bootstrap.js'
-import { SwarmNode } from '../swarm/node.js'
-import type { AnswerEvent, AskBody, IncomingAsk, Offer, OfferTerms, SwarmOptions } from '../swarm/port.js'
+import { loadavg } from 'node:os'
 import type { Bench, BenchContext, Figure } from './figure.js'
 import { percentile } from './figure.js'
+import { openStage } from './record-stage.js'
+import type { Stage, Way } from './record-stage.js'
 
 const WARM_UP = 20
 const SAMPLES = 300
 /** Long enough that the two ends of an answer do not count. */
 const TOKENS = 4000
 const ROUNDS = 9
-const NAME = 'record'
-/** A window of 64 tokens is 64 lamports: a voucher each half window, as with any price above a lamport a window. */
-const PRICES: Prices = { input: price(1_000_000n), cached: price(1_000_000n), output: price(1_000_000n) }
+/** As a good machine decodes; a voucher each 32 tokens. */
+const PACE = 200
+const PACED_TOKENS = 160
+const PACED_ROUNDS = 3
 
 export const bench: Bench = {
   name: 'record',
   about: 'what signing and recording add to the first token and to each token of a stream',
   async run(context): Promise<readonly Figure[]> {
-    const stage = await open()
+    const stage = await openStage()
     try {
-      return [...(await first(stage, context)), ...(await each(stage, context))]
+      return [...(await first(stage, context)), ...(await each(stage, context)), await gaps(stage, context)]
     } finally {
       await stage.close()
     }
   },
 }
-
-type Way = 'bare' | 'free' | 'paid'
 
 const WAYS: readonly Way[] = ['bare', 'free', 'paid']
 
@@ -51,13 +37,6 @@ const WAYS: readonly Way[] = ['bare', 'free', 'paid']
 function turns(round: number): readonly Way[] {
   const first = ((round % WAYS.length) + WAYS.length) % WAYS.length
   return [...WAYS.slice(first), ...WAYS.slice(0, first)]
-}
-
-interface Stage {
-  ask(way: Way, maxTokens: number): AsyncIterable<AnswerEvent>
-  /** Resolves when what the asks left behind is written. */
-  settled(): Promise<void>
-  close(): Promise<void>
 }
 
 async function first({ ask, settled }: Stage, { note }: BenchContext): Promise<readonly Figure[]> {
@@ -109,160 +88,24 @@ async function each({ ask, settled }: Stage, { note }: BenchContext): Promise<re
   ]
 }
 
-async function open(): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), 'swarmd-record-'))
-  const dht = await startLoopbackDht()
-  const engine = new MockEngine({ tokensPerEvent: 1, contextLength: 2 * TOKENS })
-  await engine.ready()
-  const closing: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true }), () => dht.close()]
-  const model = {
-    source: 'mock',
-    name: null,
-    slots: null,
-    contextLength: null,
-    threads: null,
-    queueLimit: null,
-    mock: null,
-  }
-  const payments = (
-    name: string,
-    models: PaymentsOptions['options']['models'],
-    swarm: () => SwarmNode | null,
-  ): Payments => {
-    const opened = openPayments({
-      options: {
-        dataDir: join(folder, name),
-        models,
-        swarm: { bootstrap: null, host: null, network: NAME, invite: null, allow: null },
-        credit: lamports(10n ** 12n),
-        budget: { all: { perRequest: null, perDay: null }, keys: new Map() },
-      },
-      swarm,
-      complain: (message) => {
-        throw new Error(message)
-      },
-      now: Date.now,
-    })
-    closing.push(() => opened.close())
-    return opened
-  }
-  const node = async (
-    options: Pick<SwarmOptions, 'keyPair' | 'boxKeyPair' | 'onAsk' | 'onVoucher'>,
-  ): Promise<SwarmNode> => {
-    const common = { bootstrap: dht.bootstrap, host: '127.0.0.1', invite: null, allow: null, software: 'bench' }
-    const one = new SwarmNode({ ...common, network: networkId(NAME), ...options })
-    closing.push(() => one.close())
-    await one.ready()
-    return one
-  }
-  const provide = async (name: string, prices: Prices): Promise<void> => {
-    const side = payments(name, [{ ...model, prices }], () => null)
-    const provider = new Provider({ models: () => ({ engine }), payments: () => side })
-    const one = await node({
-      keyPair: side.keys,
-      boxKeyPair: side.identity.box(),
-      onAsk: (ask) => provider.handle(ask),
-      onVoucher: (_peer, voucher) => side.till.accept(voucher),
-    })
-    one.serve(termsOf(engine, name, prices))
-  }
-  const bare = await node({
-    keyPair: signingKeyPair(randomBytes(32)),
-    boxKeyPair: boxKeyPair(randomBytes(32)),
-    onAsk: (ask) => void recite(ask, engine),
-  })
-  bare.serve(termsOf(engine, 'bare', FREE))
-  await provide('free', FREE)
-  await provide('paid', PRICES)
-  let swarm: SwarmNode | null = null
-  const consumer = payments('consumer', [], () => swarm)
-  const asking = await node({ keyPair: consumer.keys, boxKeyPair: null, onAsk: null })
-  swarm = asking
-  const offers = await offersAt(asking)
-  return {
-    ask(way, maxTokens) {
-      const offer = offers.get(way)
-      if (!offer) throw new Error(`nobody offers ${way}`)
-      const signal = new AbortController().signal
-      const limits = { maxTokens, maxCost: null, deadlineMs: 60_000 }
-      const order = { id: randomBytes(16), offer, body: BODY, limits, signal }
-      if (way === 'bare') {
-        const content = newContentKey()
-        const keys = { content, forProvider: sealKey(content, offer.boxKey), forConsumer: NO_SEAL }
-        return asking.ask({ ...order, keys, payment: null })
+/** Between tokens of a stream at a usual pace: what vouchers do to its rhythm. */
+async function gaps({ ask, pace, settled }: Stage, { note }: BenchContext): Promise<Figure> {
+  const samples: Record<Way, number[]> = { bare: [], free: [], paid: [] }
+  await pace(PACE)
+  for (let round = 0; round < PACED_ROUNDS; round++) {
+    for (const way of turns(round)) {
+      let before: number | null = null
+      for await (const event of ask(way, PACED_TOKENS)) {
+        if (event.type !== 'tokens') continue
+        const now = performance.now()
+        if (before !== null) samples[way].push(now - before)
+        before = now
       }
-      const onLie = (what: string): never => {
-        throw new Error(what)
-      }
-      return consumer.purchases.ask({ ...order, swarm: asking, caller: null, onLie })
-    },
-    settled: () => consumer.books.settle(1000),
-    async close() {
-      for (const close of closing.reverse()) await close()
-      await engine.close()
-    },
-  }
-}
-
-const NO_SEAL = new Uint8Array(80)
-
-const BODY: AskBody = {
-  kind: 'generate',
-  prompt: { kind: 'text', text: 'a prompt of some words' },
-  sampling: {
-    temperatureMilli: 1000,
-    topPMilli: 1000,
-    minPMilli: 0,
-    topK: 0,
-    presencePenaltyMilli: 0,
-    frequencyPenaltyMilli: 0,
-    repeatPenaltyMilli: 1000,
-    logitBias: [],
-    seed: 0n,
-  },
-  stop: [],
-  logprobs: null,
-  resume: [],
-}
-
-/** The least that a provider does. */
-async function recite(ask: IncomingAsk, engine: MockEngine): Promise<void> {
-  if (ask.body.kind !== 'generate') return ask.refuse('UNSUPPORTED', 'text only')
-  const job = { ...ask.body, maxTokens: ask.limits.maxTokens, party: 'bench' }
-  for await (const event of engine.generate(job, ask.signal)) {
-    if (event.type === 'admitted') {
-      ask.accept(0)
-      ask.prefill(0, event.promptTokens, 0)
-    } else if (event.type === 'tokens') await ask.tokens(event)
-    else if (event.type === 'done') ask.done(event.finish, event.stopText, event.usage)
-  }
-}
-
-function termsOf({ info }: MockEngine, name: string, prices: Prices): OfferTerms {
-  const { root, quantisation, parameters, contextLength, slots, notice } = info
-  return {
-    modelRoot: root,
-    modelName: name,
-    quantisation,
-    parameters,
-    contextLength,
-    features: ['chat', 'completion', 'mock'],
-    notice,
-    prices,
-    slots,
-  }
-}
-
-/** By name, once all three are known. */
-function offersAt(node: SwarmNode): Promise<ReadonlyMap<string, Offer>> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      const offers = new Map(node.offers().map((offer) => [offer.modelName, offer]))
-      if (offers.size < 3) return
-      node.off('offers', look)
-      resolve(offers)
+      await settled()
     }
-    node.on('offers', look)
-    look()
-  })
+  }
+  const at = (way: Way, rank: number): string => percentile(samples[way], rank).toFixed(2)
+  for (const way of WAYS) note(`${way}: ${at(way, 0.5)} ms from token to token at p50, ${at(way, 0.99)} ms at p99`)
+  const value = percentile(samples.paid, 0.5) - percentile(samples.bare, 0.5)
+  return { figure: 'record.gap.paid', value, unit: 'ms', goal: 0.1, better: 'lower' }
 }
