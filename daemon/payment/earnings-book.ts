@@ -67,7 +67,7 @@ const FAST: Pace = { pauseMs: 0, once: false }
 /** Beside answers: about a quarter of a core, until it is level with the log. */
 export const CALM: Pace = { pauseMs: 50, once: true }
 
-type Log = Pick<LedgerStore, 'get' | 'length'>
+type Log = Pick<LedgerStore, 'bare' | 'length'>
 
 /** Its place in a data folder. */
 export function earningsPath(dataDir: string): string {
@@ -149,7 +149,7 @@ export class EarningsBook {
     for (let at = this.#position; at < end; at += PAGE) {
       if (pauseMs > 0 && at > this.#position) await sleep(pauseMs, null, { signal })
       const positions = Array.from({ length: Math.min(PAGE, end - at) }, (_, i) => at + i)
-      for (const entry of await Promise.all(positions.map((position) => log.get(position)))) {
+      for (const entry of await Promise.all(positions.map((position) => log.bare(position)))) {
         last = nameOf(entry)
         if (entry.transaction.statement.cost === 0n) continue
         const key = keyOf(entry)
@@ -170,7 +170,7 @@ export class EarningsBook {
   async #isOf(log: Log): Promise<boolean> {
     if (this.#position === 0) return true
     if (log.length < this.#position) return false
-    return nameOf(await log.get(this.#position - 1)) === this.#last
+    return nameOf(await log.bare(this.#position - 1)) === this.#last
   }
 
   async #forget(): Promise<void> {

@@ -103,6 +103,13 @@ export class TransactionLog {
     return decodeEntry(keys, record)
   }
 
+  /** The same without content keys, as if they were forgotten: half the reads, for whoever only adds up. */
+  async bare(position: number): Promise<Entry> {
+    const record = await this.#log.get(2 * position + 1, { wait: false })
+    if (!record) throw LedgerError.STORE_CORRUPT(`the log has no transaction ${position}`)
+    return decodeEntry(null, record)
+  }
+
   /** The ciphertext of an entry, or null when it was not kept or is pruned. Throws `STORE_CORRUPT` when its hash differs. */
   async body(entry: Entry): Promise<Uint8Array | null> {
     if (!entry.body) return null

@@ -45,7 +45,7 @@ class FakeLog {
     return this.entries.length
   }
 
-  get(position: number): Promise<Entry> {
+  bare(position: number): Promise<Entry> {
     this.reads++
     const found = this.entries[position]
     return found ? Promise.resolve(found) : Promise.reject(new Error(`nothing at ${position}`))
