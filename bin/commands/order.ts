@@ -33,7 +33,7 @@ export function define(command: Command): void {
     .option('--max-cost <amount>', 'the most that the answer may cost, such as 0.001SOL')
     .option('--max-tokens <n>', 'end the answer after this many tokens')
     .option('--deadline <time>', 'when it comes back unanswered: 90s, 10m, 2h (10m)')
-    .option('--provider <key...>', 'node keys that may take it, at most 8')
+    .option('--provider <key>', 'node key that may take it; repeatable, at most 8', collected)
     .option('--min-reputation <amount>', 'what a provider must have earned on the chain')
     .option('--no-thoughts', 'do not show what the model thinks before it answers')
     .addHelpText(
@@ -63,6 +63,10 @@ restart.`,
     .option('--all', 'every one that can be taken back')
 }
 
+function collected(key: string, keys: readonly string[] | undefined): readonly string[] {
+  return [...(keys ?? []), key]
+}
+
 export function run(call: CommandCall): Promise<number> {
   if (call.name === 'list') return withDesk(call, (ask) => list(call, ask))
   if (call.name !== 'refund') return publish(call)
@@ -80,6 +84,10 @@ async function publish(call: CommandCall): Promise<number> {
   const provider = wishes(call)
   const maxTokens = tokensFrom(optionText(call, 'maxTokens'))
   const { endpoint, model } = await findEndpoint(call, optionText(call, 'model'))
+  // With --port it is another node's API that is asked, and the desk is not its.
+  const here = call.flags.port === undefined
+  // Where there is no chain this says so, before anything is asked.
+  if (here) await withDesk(call, (ask) => ended(ask({ op: 'orders' })))
   const printer = new AnswerPrinter(io, { thoughts: options['thoughts'] !== false, silent: json })
   const cancel = new AbortController()
   const onInterrupt = (): void => cancel.abort()
@@ -99,10 +107,10 @@ async function publish(call: CommandCall): Promise<number> {
   }
   const transaction = answer.swarmd?.['transaction']
   const id = typeof transaction === 'string' ? transaction : null
-  const end = id === null ? null : await withDesk(call, (ask) => ending(ask, id))
+  const end = id === null || !here ? null : await withDesk(call, (ask) => ending(ask, id))
   if (json)
     io.json({ model: answer.model, answer: answer.text, finish: answer.finish, swarmd: answer.swarmd, order: end })
-  else io.out(io.paint('dim', summary(answer, end)))
+  else if (here) io.out(io.paint('dim', summary(answer, end)))
   return EXIT.ok
 }
 
@@ -110,7 +118,7 @@ function wishes(call: CommandCall): Readonly<Record<string, unknown>> {
   const [maxCost, deadline, reputation] = ['maxCost', 'deadline', 'minReputation'].map((name) => optionText(call, name))
   if (!maxCost) throw DaemonError.CONFIG_INVALID('What may the answer cost at most? Give it with --max-cost 0.001SOL.')
   const given: unknown = call.options['provider']
-  const only = Array.isArray(given) ? given.map(String) : null
+  const only = Array.isArray(given) && given.length > 0 ? given.map(String) : null
   if (only && only.length > MAX_PROVIDERS)
     throw DaemonError.CONFIG_INVALID(`An order names at most ${MAX_PROVIDERS} providers.`)
   return {
@@ -134,6 +142,10 @@ function tokensFrom(given: string | null): number | null {
   const value = tokenLimit.parse(given)
   if (value !== undefined) return value
   throw DaemonError.CONFIG_INVALID(`--max-tokens ${given} is not allowed; it must be ${tokenLimit.allowed}.`)
+}
+
+async function ended(items: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of items) continue
 }
 
 /** What became of it, once the rest is back or after a while; null = it was not paid by an order. */
