@@ -34,7 +34,6 @@ export function sharedSource(books: Pick<Books, 'store'>, since: number | null):
     find: async (id) => (await books.store()).find(id),
     get: async (position) => (await books.store()).get(position),
     ciphertext: async (entry) => (await books.store()).ciphertext(entry),
-    knows: async (key) => (await books.store()).knows(key),
   }
 }
 

@@ -153,11 +153,6 @@ export class LedgerStore {
     return this.#indexed().forward(filter, after, Math.min(limit, MAX_ROWS), (position) => this.#log.get(position))
   }
 
-  /** Is this key a counterparty in any transaction? */
-  async knows(key: Uint8Array): Promise<boolean> {
-    return (await this.beginningWith('counterparty', b4a.toString(key, 'hex'), 1)).length > 0
-  }
-
   /** Up to `limit` different models, counterparties or ids that begin with these lower-case hexadecimal digits. */
   async beginningWith(what: Named, digits: string, limit: number): Promise<Uint8Array[]> {
     return this.#indexed().beginningWith(what, digits, limit)

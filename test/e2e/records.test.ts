@@ -219,5 +219,4 @@ const NOTHING = {
   find: () => Promise.resolve([]),
   get: () => Promise.reject(new Error('there is nothing')),
   ciphertext: () => Promise.resolve(null),
-  knows: () => Promise.resolve(false),
 }

@@ -64,7 +64,6 @@ const NOTHING: SharedChannelOptions['source'] = {
   find: () => Promise.resolve([]),
   get: () => Promise.reject(new Error('there is nothing')),
   ciphertext: () => Promise.resolve(null),
-  knows: () => Promise.resolve(false),
 }
 const RESTLESS = (): Turns => new Turns(Date.now, () => Promise.resolve())
 
@@ -165,7 +164,27 @@ test('a node never shows a peer what it signed with keys that it has not on this
   const asking = new SharedChannel(b, { ...end, source: NOTHING, own: PROVIDER.publicKey, peer: NOW.publicKey })
   assert.deepEqual(await asking.ask(), { more: false, entries: [] })
   assert.deepEqual((await asking.ask({ after: draft(2).id })).entries, [])
+  assert.deepEqual(await asking.claim([PROVIDER]), [], 'not even that there is something')
   served.close()
+})
+
+test('what other keys of this node signed is passed over, however much of it comes first', async (t) => {
+  const log = await storeOf(t, 47)
+  // One consumer of two keys of a provider: sixty with an earlier one, then three with that of the connection.
+  const earlier = signingKeyPair(filled(32, 53))
+  for (let n = 0; n < 63; n++) {
+    const signer = n < 60 ? earlier : PROVIDER
+    const statement = draft(n, { provider: signer.publicKey })
+    const { transaction } = issueReceipt(statement, CHAIN_START, signer.secretKey)
+    await log.append({ role: 'provider', times: statement.times, transaction, ciphertext: null })
+  }
+  const { asking } = await linked(t, log, NOW.publicKey)
+  assert.deepEqual(await asking.claim([CONSUMER]), [CONSUMER])
+  const first = await asking.ask({ whose: CONSUMER.publicKey, most: 2 })
+  const asked = first.entries.map(({ transaction }) => transaction.statement.times.asked)
+  assert.deepEqual([first.more, asked], [true, [draft(60).times.asked, draft(61).times.asked]])
+  const last = await asking.ask({ whose: CONSUMER.publicKey, most: 2, after: draft(61).id })
+  assert.deepEqual([last.more, last.entries.length], [false, 1])
 })
 
 test('a provider that lost its log goes on in its chain of receipts where its consumers saw it last', async (t) => {
