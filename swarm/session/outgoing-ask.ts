@@ -6,8 +6,6 @@ import type { AnswerEvent, AskLimits, AskOptions, Offer } from '../port.js'
 import type { ResponseSeal } from '../sealing.js'
 import { SwarmError } from '../errors.js'
 import type { Answer } from '../wire/answer.js'
-import type { Cancel } from '../wire/cancel.js'
-import type { Credit } from '../wire/credit.js'
 import { endingMessage } from '../wire/done.js'
 import type { Done } from '../wire/done.js'
 import { frameMessage } from '../wire/frame.js'
@@ -17,19 +15,7 @@ import type { Terms } from '../wire/terms.js'
 import type { Tokens } from '../wire/tokens.js'
 import { asked, frameCost, MAX_POSITIONS, stepOutgoing } from './outgoing.js'
 import type { Outgoing, OutgoingEvent, OutgoingStep } from './outgoing.js'
-
-/** What the ask needs of its session. */
-export interface OutgoingLine {
-  credit(message: Credit): void
-  cancel(message: Cancel): void
-  ended(ask: OutgoingAsk): void
-  /** No receipt can follow any more. */
-  forgotten(ask: OutgoingAsk): void
-  /** The peer broke the protocol: the session is over for all asks. */
-  violated(error: SwarmError): void
-  /** The lease ran out: the connection is dead, though nobody said so. */
-  lost(): void
-}
+import type { OutgoingLine } from './outgoing-line.js'
 
 type Asked = Pick<AskOptions, 'id' | 'offer' | 'body' | 'limits' | 'payment' | 'onLateReceipt'>
 
