@@ -50,6 +50,7 @@ export async function openStage(): Promise<Stage> {
     queueLimit: null,
     mock: null,
   }
+  const sides: Payments[] = []
   const payments = (
     name: string,
     models: PaymentsOptions['options']['models'],
@@ -70,6 +71,7 @@ export async function openStage(): Promise<Stage> {
       now: Date.now,
     })
     closing.push(() => opened.close())
+    sides.push(opened)
     return opened
   }
   const node = async (
@@ -126,7 +128,10 @@ export async function openStage(): Promise<Stage> {
       current = new MockEngine({ tokensPerEvent: 1, contextLength: CONTEXT, tokensPerSecond })
       await current.ready()
     },
-    settled: () => consumer.books.settle(1000),
+    // Of both sides: what one ask leaves to be written is not the next one's.
+    async settled() {
+      for (const { books } of sides) await books.settle(1000)
+    },
     async close() {
       for (const close of closing.reverse()) await close()
       await Promise.all([engine.close(), current.close()])
