@@ -57,6 +57,11 @@ export class OrderDesk implements IncomingOrders {
     }
   }
 
+  /** Was everything found that an earlier life has locked? */
+  get isSwept(): boolean {
+    return this.#swept
+  }
+
   /** Something is left to be claimed. */
   get isOwed(): boolean {
     return this.#options.book.claims().length > 0

@@ -65,12 +65,10 @@ export class Orders implements OutgoingOrders, IncomingOrders {
   /** Idempotent. */
   start(): void {
     const { sells, failed, turnMs = TURN_MS } = this.#options
-    let first = sells
     const turn = async (): Promise<void> => {
       const { desk, purse } = await this.#sides()
       if (this.#closed) return
-      if (first || desk.isOwed) await desk.run()
-      first = false
+      if (desk.isOwed || (sells && !desk.isSwept)) await desk.run()
       if (purse.isOut) await purse.run()
     }
     this.#stop ??= every(turnMs, () => turn().catch(failed))

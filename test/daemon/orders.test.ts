@@ -117,6 +117,20 @@ test('a provider that crashed between lock and answer claims nothing, and the pa
   assert.equal(payer.balance(), SOL - 2n * SIGNATURE)
 })
 
+test('a chain that cannot be asked at the start is asked again', async (t) => {
+  const { payer, provider, orders } = await orderScene(t)
+  await begun(payer, provider)
+  const again = await provider.killed()
+  const { tick } = again.link.outbox
+  again.link.outbox.tick = () => Promise.reject(new Error('away'))
+  await again.desk.run()
+  assert.deepEqual([again.desk.isSwept, again.failures.length], [false, 1])
+  again.link.outbox.tick = tick
+  await again.desk.run()
+  assert.equal(again.desk.isSwept, true)
+  assert.equal(orders()[0]?.phase, ORDER_PHASE.claimed)
+})
+
 test('an answer that failed before its first token claims nothing', async (t) => {
   const { payer, provider, orders } = await orderScene(t)
   const { taken } = await begun(payer, provider)
