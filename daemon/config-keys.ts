@@ -278,7 +278,7 @@ export const KEYS = {
     env: 'SWARMD_CREDIT',
     kind: amount,
     fallback: null,
-    about: 'the most that this node may owe one provider, and lets one payer run up in all; until there is a chain',
+    about: 'the most that this node may owe one provider, and lets one payer run up in all, where there is no chain',
     example: '"0.001 SOL"',
   }),
   chainUrl: key({
