@@ -18,6 +18,8 @@ import type { RunningChain } from '../../ledger/chain/embedded/start.js'
 const FINAL_SLOTS = 4
 /** A blockhash is good for 150 slots of 400 ms; after this one none that was given out before is. */
 const EXPIRY_MS = 61_000
+/** The chain begins behind the daemons' clocks: with each `expire` it would else be ahead, and what it dates in their future. */
+const BEHIND_MS = 6 * 3_600_000
 
 interface Fork {
   readonly chain: EmbeddedChain
@@ -44,7 +46,7 @@ export class ForkingChain {
 
   /** With swarmd's program, in an empty folder. */
   static async open(folder: string): Promise<ForkingChain> {
-    const clock = { ahead: 0 }
+    const clock = { ahead: -BEHIND_MS }
     const now = (): number => Date.now() + clock.ahead
     return new ForkingChain(await startSwarmdChain({ folder: join(folder, 'main'), port: 0, now }), folder, clock)
   }
