@@ -14,10 +14,10 @@ import { freshNodeKeyPair } from './identity.js'
 import type { Identity } from './identity.js'
 
 const HOUR_MS = 3_600_000
-/** 2026-01-01T00:00Z: no key is older. */
-const FIRST_HOUR = 1_767_225_600_000
-/** So far numbers may run ahead of the clock: 170 days of a start each half hour. */
-export const MOST_AHEAD = 4096
+/** 2026-11-01T00:00Z: no key is older. */
+const FIRST_HOUR = 1_793_491_200_000
+/** So far numbers may run ahead of the clock: 85 days of a start each half hour. */
+export const MOST_AHEAD = 2048
 /** A folder that knows no number begins somewhere in the next day: one that was lost may have used this hour's already. */
 const BEGINNING = 24
 

@@ -10,8 +10,8 @@ import { earlierKeys, MOST_AHEAD, nextRunKey } from '../../daemon/run-keys.js'
 
 const SEED = Uint8Array.from({ length: 32 }, (_, index) => index)
 const HOUR = 3_600_000
-/** 2026-01-02T00:00Z: hour 24. */
-const DAY_TWO = Date.UTC(2026, 0, 2)
+/** 2026-11-02T00:00Z: hour 24. */
+const DAY_TWO = Date.UTC(2026, 10, 2)
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'swarmd-runs-'))
@@ -62,7 +62,7 @@ test('a seed without its folder finds the keys of all its runs', (t) => {
     { numRuns: 10 },
   )
   assert.equal(
-    hex([...earlierKeys(folder(t), new Identity(SEED), Date.UTC(2026, 0, 1))][0] ?? assert.fail()),
+    hex([...earlierKeys(folder(t), new Identity(SEED), Date.UTC(2026, 10, 1))][0] ?? assert.fail()),
     hex(new Identity(SEED).node()),
   )
 })
