@@ -72,26 +72,28 @@ function killed(node: NodeProcess): Promise<void> {
 }
 
 test('a provider killed in the middle of a stream is replaced, and the caller reads one unbroken answer', async (t) => {
-  const { client, providers } = await net(t, 2, 100)
+  const { client, providers } = await net(t, 2, 40)
   const ask = { model: MODEL, messages: [{ role: 'user' as const, content: 'hello' }], seed: 3, max_tokens: 120 }
   const expected = (await client.chat.completions.create(ask)).choices[0]?.message.content
-  const { data: stream, response } = await client.chat.completions
-    .create({ ...ask, stream: true, stream_options: { include_usage: true } })
-    .withResponse()
-  const first = response.headers.get('x-swarmd-provider')
-  assert.ok(first)
+  const stream = await client.chat.completions.create({
+    ...ask,
+    stream: true,
+    stream_options: { include_usage: true },
+  })
   let text = ''
   let usage = 0
   let chunks = 0
   for await (const chunk of stream) {
     text += chunk.choices[0]?.delta.content ?? ''
     usage = chunk.usage?.completion_tokens ?? usage
-    if (++chunks !== 30) continue
+    // A chunk may hold many tokens where time is short.
+    if (++chunks !== 8) continue
     const snapshots = await Promise.all(providers.map((provider) => snapshotOf(provider)))
-    const serving = providers[snapshots.findIndex(({ nodeKey }) => nodeKey === first)]
-    assert.ok(serving, 'the header names one of the providers')
+    const serving = providers[snapshots.findIndex(({ provided }) => provided.active > 0)]
+    assert.ok(serving, 'one of them computes')
     await killed(serving)
   }
+  assert.ok(chunks > 8, 'the answer was over before anybody was killed')
   assert.equal(text, expected)
   assert.equal(usage, 120)
 })

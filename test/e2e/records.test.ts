@@ -94,7 +94,7 @@ test('after a thousand requests and a kill -9 no file of either side holds a wor
 })
 
 test('a provider killed in the middle of a stream leaves the consumer a claim over what came, and the next one its receipt', async (t) => {
-  const net = await processes(t, { providers: 2, tokensPerSecond: 100 })
+  const net = await processes(t, { providers: 2, tokensPerSecond: 40 })
   const stream = await net.client.chat.completions.create({
     model: MODEL,
     messages: [{ role: 'user', content: 'hello there' }],
@@ -105,7 +105,8 @@ test('a provider killed in the middle of a stream leaves the consumer a claim ov
   let chunks = 0
   for await (const chunk of stream) {
     assert.ok(chunk.id)
-    if (++chunks === 40) await net.killServing()
+    // A chunk may hold many tokens where time is short.
+    if (++chunks === 8) await net.killServing()
   }
   await net.kill('consumer', 'SIGTERM')
   const entries = await net.entries('consumer')
