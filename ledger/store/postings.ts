@@ -29,17 +29,16 @@ export class Postings {
     }
   }
 
-  /** The same ascending, from a segment on and below another. Throws a `TypeError` without a list. */
+  /** The same ascending, whatever the hour, from a segment on and below another. Throws a `TypeError` without a list. */
   async *oldest(
     [first, ...others]: readonly Uint8Array[],
-    hours: Hours | null,
     { from, below }: { readonly from: number; readonly below: number },
   ): AsyncGenerator<Posting> {
     if (!first) throw new TypeError('a filter without a list')
     const range = { gte: keyAt(first, from), lt: keyAt(first, below) }
     for await (const { key, value } of this.#bee.createReadStream(range)) {
       const segment = segmentOf(key)
-      const common = await this.#common(segment, decodeBits(value), others, hours)
+      const common = await this.#common(segment, decodeBits(value), others, null)
       if (common !== 0n) yield [segment, common]
     }
   }

@@ -29,6 +29,7 @@ import {
 import type { Filter, Named, Totals } from './index-keys.js'
 import { indexHolds } from './index-check.js'
 import { Postings } from './postings.js'
+import type { Hours } from './postings.js'
 import { putsOf } from './segment.js'
 
 /** Did the last positions that were handed out hold anything that fits? */
@@ -199,13 +200,17 @@ export class SearchIndex {
   /** Ascending positions by segment, the ones in memory last. */
   async *#following(filter: Filter, from: number): AsyncGenerator<number[]> {
     const segments = this.#segments
-    const newest = this.#tail.map((_, i) => segments * SEGMENT + i)
-    const hours = timed(filter) ? await this.#postings.hours(filter, segments - 1) : null
-    for await (const [segment, bits] of this.#postings.oldest(prefixes(filter), hours, {
-      from: Math.floor(from / SEGMENT),
-      below: segments,
-    })) {
-      yield unpack(segment, bits).reverse()
+    const newest = this.#tail
+      .map((entry, i) => ({ entry, position: segments * SEGMENT + i }))
+      .filter(({ entry, position }) => position >= from && fits(entry, filter))
+      .map(({ position }) => position)
+    const range = { from: Math.floor(from / SEGMENT), below: segments }
+    let hours: Hours | null = null
+    for await (const [segment, bits] of this.#postings.oldest(prefixes(filter), range)) {
+      // Read for the first segment that is on the lists: a peer that asks under all its keys is on none with most of them.
+      if (timed(filter)) hours ??= await this.#postings.hours(filter, segments - 1)
+      const common = hours ? bits & (hours.get(segment) ?? 0n) : bits
+      yield unpack(segment, common).reverse()
     }
     yield newest
   }

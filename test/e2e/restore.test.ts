@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openIdentity } from '../../daemon/identity.js'
 import { startLoopbackDht } from '../../swarm/bootstrap.js'
 import { CliHome } from '../helpers/cli.js'
@@ -90,11 +91,13 @@ test('a folder is lost, the words are kept, and all that a provider shares comes
 
   const restored = await home.run(['keys', 'restore', '--data', data], { input: words })
   assert.equal(restored.code, 0, restored.stderr)
-  // Killed at several points, each time begun anew.
-  for (const ms of [60, 150, 300]) {
+  // Killed at several points, among them when some have come back already, each time begun anew.
+  const arrived = (): Promise<void> => until(async () => ((await status(home, data)).ledger?.transactions ?? 0) > 0)
+  for (const moment of [() => sleep(60), () => sleep(300), arrived]) {
     const node = await consumer()
     const restoring = home.run(['history', 'restore', '--peer', provider.slice(0, 8), '--data', data])
-    setTimeout(() => node.child.kill('SIGKILL'), ms)
+    await moment()
+    node.child.kill('SIGKILL')
     await Promise.all([restoring, node.outcome])
   }
   const last = await consumer()

@@ -7,6 +7,9 @@ import type { KeyPair } from '../../ledger/crypto.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { CHAIN_START, issueReceipt } from '../../ledger/receipt.js'
 import { claimTo } from '../../ledger/store/claims.js'
+import { Cores } from '../../ledger/store/cores.js'
+import type { Entry } from '../../ledger/store/entry.js'
+import { SearchIndex } from '../../ledger/store/search-index.js'
 import {
   decodeClaim,
   decodeHeld,
@@ -185,6 +188,34 @@ test('what other keys of this node signed is passed over, however much of it com
   assert.deepEqual([first.more, asked], [true, [draft(60).times.asked, draft(61).times.asked]])
   const last = await asking.ask({ whose: CONSUMER.publicKey, most: 2, after: draft(61).id })
   assert.deepEqual([last.more, last.entries.length], [false, 1])
+})
+
+test('a key that is in no transaction costs no look at any, however many there are', async (t) => {
+  const cores = await Cores.open(folderOf(t), filled(32, 48))
+  t.after(() => cores.close())
+  // The 64 oldest are on the disk, the others in memory.
+  const source = entries('provider')
+  const known = Array.from({ length: 100 }, () => ({ ...source.next().value, body: null }))
+  const read: number[] = []
+  const get = (position: number): Promise<Entry> => {
+    read.push(position)
+    return Promise.resolve(known[position] ?? assert.fail())
+  }
+  const index = await SearchIndex.open(await cores.bee('looked at', true), 0, get)
+  index.add(known)
+  await index.settle()
+  const since = { from: draft(60).times.done }
+  for (const time of [{}, since]) {
+    assert.deepEqual(await index.forward({ counterparty: STRANGER.publicKey, ...time }, null, 1, get), [])
+  }
+  assert.deepEqual(read, [])
+  const found = await index.forward({ counterparty: CONSUMER.publicKey, ...since }, 61, 40, get)
+  assert.deepEqual(
+    found.map(({ position }) => position),
+    Array.from({ length: 38 }, (_, n) => 62 + n),
+  )
+  await index.forward({ counterparty: CONSUMER.publicKey }, 63, 2, get)
+  assert.deepEqual(read.slice(-2), [64, 65])
 })
 
 test('a provider that lost its log goes on in its chain of receipts where its consumers saw it last', async (t) => {
