@@ -102,7 +102,7 @@ export class IncomingAccount implements IncomingMeans {
     if (signed.voucher.cumulative <= this.#channel.paid) return
     this.#channel = step(this.#channel, { type: 'pay', cumulative: signed.voucher.cumulative })
     this.#reclaim()
-    for (const wake of this.#waiters) wake()
+    this.#wake()
   }
 
   /** Throws `PAYMENT_REQUIRED` for a channel that does not pay, `CHANNEL_EXHAUSTED`, `CHANNEL_BUSY`. */
@@ -127,7 +127,10 @@ export class IncomingAccount implements IncomingMeans {
     this.#channel = step(this.#channel, { type: 'deliver', request, cost })
   }
 
-  /** Resolves at the next voucher. Throws the signal's reason, or `PAYMENT_REQUIRED` when none came within `ms`. */
+  /**
+   * Resolves at the next voucher, or when another request ends, which may leave room too. Throws the signal's reason, or
+   * `PAYMENT_REQUIRED` when neither came within `ms`.
+   */
   payment(signal: AbortSignal, ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -163,6 +166,7 @@ export class IncomingAccount implements IncomingMeans {
     this.#channel = step(this.#channel, { type: 'release', request })
     this.#waive(microLamports(delivered - cost))
     this.#billed = microLamports(this.#billed + cost)
+    this.#wake()
     return this.#billed
   }
 
@@ -170,6 +174,12 @@ export class IncomingAccount implements IncomingMeans {
   release(request: string, delivered: MicroLamports): void {
     this.#channel = step(this.#channel, { type: 'release', request })
     this.#waive(delivered)
+    this.#wake()
+  }
+
+  /** What was waived, or will not be paid ahead any more, brings no voucher: for the consumer nothing is due. */
+  #wake(): void {
+    for (const wake of this.#waiters) wake()
   }
 
   #waive(amount: MicroLamports): void {

@@ -51,7 +51,7 @@ export interface IncomingMeans {
   /** What may be delivered now. */
   headroom(request: string): MicroLamports
   deliver(request: string, cost: MicroLamports): void
-  /** Resolves when more was paid. Throws the signal's reason, or `PAYMENT_REQUIRED` when nothing came within `ms`. */
+  /** Resolves when it is worth looking again. Throws the signal's reason, or `PAYMENT_REQUIRED` when that is not within `ms`. */
   payment(signal: AbortSignal, ms: number): Promise<void>
   /** May this much be waived, of what a consumer says it never took? */
   maySpare(amount: MicroLamports, prices: Prices): boolean
