@@ -35,8 +35,8 @@ import { Transcript } from './transcript.js'
 
 export interface PurchasesOptions {
   readonly books: Books
-  readonly purse: Purse
-  readonly payer: Payer
+  readonly purse: Pick<Purse, 'doubt'>
+  readonly payer: Pick<Payer, 'means'>
   readonly budget: Pick<Budget, 'left' | 'reserve'>
   readonly network: Uint8Array
   /** The Noise key of this run: signs as the consumer. */
@@ -78,8 +78,17 @@ export class Purchases {
     await this.#options.books.store()
     const { offer } = order
     try {
-      const account = isFree(offer.prices) ? null : await this.#options.payer.means(order)
-      yield* new Purchase(this.#options, order, account).run()
+      for (let again = false; ; again = true) {
+        const account = isFree(offer.prices) ? null : await this.#options.payer.means(order)
+        const purchase = new Purchase(this.#options, order, account)
+        try {
+          yield* purchase.run()
+          return
+        } catch (error) {
+          // A parallel request took the room that was there a moment ago: the channel may be filled up once more.
+          if (again || purchase.asked || codeOf(error) !== 'CHANNEL_EXHAUSTED') throw error
+        }
+      }
     } catch (error) {
       if (codeOf(error) === 'PAYMENT_REQUIRED') this.#options.purse.doubt(offer.nodeKey)
       if (!codeOf(error)?.startsWith('STORE_')) throw error
@@ -99,6 +108,7 @@ class Purchase {
   readonly #transcript: Transcript
   readonly #lateReceipt: Promise<Uint8Array>
   #onLateReceipt: (receipt: Uint8Array) => void = () => undefined
+  #asked = false
   #terms: AskTerms | null = null
   /** Why the reservation could not be written down; null = it was, or is about to be. */
   #forgotten: Error | null = null
@@ -122,6 +132,11 @@ class Purchase {
     this.#lateReceipt = new Promise((resolve) => (this.#onLateReceipt = resolve))
   }
 
+  /** Has anything left this node? */
+  get asked(): boolean {
+    return this.#asked
+  }
+
   async *run(): AsyncGenerator<AnswerEvent> {
     const { swarm, offer, body, limits, signal } = this.#order
     const ceiling = this.#account ? ceilingOf(this.#order, this.#account, this.#options.budget) : null
@@ -138,6 +153,7 @@ class Purchase {
       const payment = (await this.#account?.payment(ceiling ?? NO_COST, reserved)) ?? null
       if (ceiling !== null) this.#account?.reserve(this.#request, ceiling)
       const onLateReceipt = this.#onLateReceipt
+      this.#asked = true
       const asked = { offer, body, limits: { ...limits, maxCost: ceiling ?? limits.maxCost }, signal }
       for await (const event of swarm.ask({ ...asked, id: this.#order.id, keys: this.#keys, payment, onLateReceipt })) {
         if (this.#forgotten !== null) throw this.#forgotten
