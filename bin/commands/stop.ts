@@ -32,14 +32,19 @@ export async function run(call: CommandCall): Promise<number> {
   if (timeout === undefined)
     throw DaemonError.CONFIG_INVALID(`--timeout ${given} is not allowed; it must be ${seconds.allowed}.`)
   const loaded = await loadSettings(call)
-  const client = await connectRunning(call, loaded)
+  const late = AbortSignal.timeout(timeout * 1000)
+  const client = await connectRunning(call, loaded).catch((error: unknown) =>
+    endedMeanwhile(error, loaded.dataDir, late),
+  )
   const { pid } = await client.hello()
   const isThere = (): boolean => isLocked(loaded.dataDir) || isAlive(pid)
   let there = true
-  const late = AbortSignal.timeout(timeout * 1000)
   try {
-    // Whoever else asked first may have ended it, and the connection with it, before the answer.
-    await Promise.race([client.stop(), client.closed])
+    // Whoever else asked first may have ended it, and the connection with it, before the question or the answer.
+    const asked = client
+      .stop()
+      .catch((error: unknown) => endedMeanwhile(error, loaded.dataDir, late).catch(() => undefined))
+    await Promise.race([client.closed, asked, whenAborted(late)])
     await Promise.race([client.closed, whenAborted(late)])
     // The lock is the last thing that a daemon lets go of, and it goes even if the daemon dies; the process ends after it.
     while ((there = isThere()) && !late.aborted) await delay(POLL_MS)
@@ -54,6 +59,16 @@ export async function run(call: CommandCall): Promise<number> {
   if (json) io.json({ stopped: true, pid })
   else io.out(`swarmd (pid ${pid}) has ended.\n`)
   return EXIT.ok
+}
+
+/** A connection that broke: the daemon may be on its way out already. Throws the error again when it stays. */
+async function endedMeanwhile(error: unknown, dataDir: string, late: AbortSignal): Promise<never> {
+  if (codeOf(error) !== 'CONTROL_FAILED') throw error
+  while (isLocked(dataDir)) {
+    if (late.aborted) throw error
+    await delay(POLL_MS)
+  }
+  throw DaemonError.NOT_RUNNING(`No swarmd runs on the data folder ${dataDir} any more.`)
 }
 
 function isAlive(pid: number): boolean {
