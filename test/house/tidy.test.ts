@@ -10,7 +10,6 @@ import { ROOT, readText, repositoryFiles } from '../helpers/repository.js'
 const MAX_LINES = 250
 /** Longer files, each with its reason. */
 const LONGER: Readonly<Record<string, string>> = {
-  'daemon/config-keys.ts': 'one table: every setting once',
   'daemon/engine/host.ts':
     'all states of one child process, which would otherwise be told apart by flags between files',
   'daemon/engine/mock.ts': 'an engine in one file: timing, queue and words',
